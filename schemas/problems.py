@@ -1,0 +1,39 @@
+"""What is wrong with an input, said so that its author can find and mend it."""
+
+from collections.abc import Iterable
+from typing import Self
+
+from schemas.state import Value
+
+
+class Problem(Value, frozen=True, kw_only=True, order=True):
+    """One thing wrong: where it stands, what it is, and the rule it breaks."""
+
+    file: str = ""
+    line: int = 0
+    """Counted from 1; 0 when the place has no line (a missing file, a whole folder)."""
+    object: str = ""
+    """``Kind/name``, such as ``MeshNode/node-a``."""
+    path: str = ""
+    """The field, such as ``spec.podCIDRs[0]``."""
+    value: str = ""
+    rule: str
+
+    def __str__(self) -> str:
+        place = ":".join(part for part in (self.file, str(self.line) if self.line else "") if part)
+        subject = " ".join(part for part in (self.object, self.path) if part)
+        shown = f" {self.value!r}" if self.value else ""
+        return ": ".join(part for part in (place, f"{subject}{shown}".strip(), self.rule) if part)
+
+
+class Problems(Exception):  # noqa: N818 - the plural says what is inside
+    """Everything wrong with an input, at once. The author of the input must act."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(problems))
+        super().__init__("\n".join(map(str, self.problems)))
+
+    @classmethod
+    def one(cls, rule: str, *, file: str = "", path: str = "", value: str = "") -> Self:
+        """Build the exception for a single problem."""
+        return cls([Problem(file=file, path=path, value=value, rule=rule)])
