@@ -126,7 +126,11 @@ class Host(Protocol):
         """Return every link."""
 
     def create_bridge(self, name: str, *, mac: str, mtu: int, group: int) -> None:
-        """Make a bridge, down, all attributes in the creating message."""
+        """Make a bridge, down, its group and MAC in the creating message, its MTU in a second.
+
+        Only ``br_change_mtu`` (``net/bridge/br_device.c``) pins a bridge's MTU. One given in the
+        creating message does not pass through it, and the first port to leave resets it to 1500.
+        """
 
     def set_link(
         self,
