@@ -1,0 +1,154 @@
+"""jsonschema's errors to sentences that say what to do.
+
+A schema may word a pattern itself: its ``x-rule`` is the sentence that is shown.
+"""
+
+import difflib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from schemas.state import Value
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+
+RULE: Final = "x-rule"
+"""The annotation by which a schema words what a pattern means: ``must be ...``."""
+
+_SHOWN: Final = 60
+
+
+class Violation(Value, frozen=True, kw_only=True):
+    """One place where a document breaks its schema."""
+
+    path: tuple[str | int, ...]
+    """Keys and indices from the root to the field, which may be one that is missing."""
+    value: str
+    """What stands there, shortened; empty when nothing does, or when it might be a secret."""
+    rule: str
+
+
+def show(value: object) -> str:
+    """Spell a value for an error: a string as it is, all else as JSON, shortened."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=repr)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Say which known word was probably meant: `` (did you mean "x"?)``; or nothing."""
+    by_lower = {name.lower(): name for name in sorted(known)}
+    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return f' (did you mean "{by_lower[near[0]]}"?)' if near else ""
+
+
+def explain(errors: Iterable["ValidationError"]) -> Iterator[Violation]:
+    """Word each error; one that names several fields becomes one violation for each."""
+    for error in errors:
+        path = tuple(error.absolute_path)
+        match error.validator:
+            case "additionalProperties" | "unevaluatedProperties" if not error.validator_value:
+                yield from _unknown_fields(error, path)
+            case "required":
+                yield from _missing_fields(error, path)
+            case "anyOf" | "oneOf" if error.context:
+                yield from explain(_closest_branch(error.context))
+            case _:
+                yield Violation(path=path, value=show(error.instance), rule=_rule(error))
+
+
+def _unknown_fields(error: "ValidationError", path: tuple[str | int, ...]) -> Iterator[Violation]:
+    """Name each field that the schema does not know, but not its value: it may be a secret."""
+    known = set(_schema_of(error).get("properties", {}))
+    for field in sorted(set(_fields_of(error)) - known):
+        hint = suggest(field, known) or (f" (known: {', '.join(sorted(known))})" if known else "")
+        yield Violation(path=(*path, field), value="", rule=f"unknown field{hint}")
+
+
+def _missing_fields(error: "ValidationError", path: tuple[str | int, ...]) -> Iterator[Violation]:
+    for field in _schema_of(error)["required"]:
+        if field not in _fields_of(error):
+            yield Violation(path=(*path, field), value="", rule="required field is missing")
+
+
+def _closest_branch(context: Iterable["ValidationError"]) -> list["ValidationError"]:
+    """Pick the branch of an anyOf that the author probably meant: the one violated deepest."""
+    branches: dict[int, list[ValidationError]] = {}
+    for error in context:
+        branches.setdefault(int(error.relative_schema_path[0]), []).append(error)
+
+    def distance(errors: list["ValidationError"]) -> tuple[bool, int, int]:
+        tags = any(error.validator in {"const", "type"} and not error.path for error in errors)
+        return tags, -max(len(error.path) for error in errors), len(errors)
+
+    return min(branches.values(), key=distance)
+
+
+def _rule(error: "ValidationError") -> str:
+    schema = _schema_of(error)
+    sentence = _SENTENCES.get(str(error.validator))
+    if sentence is None:
+        return str(schema.get(RULE) or error.message)
+    return sentence(schema, error.instance)
+
+
+def _schema_of(error: "ValidationError") -> dict[str, Any]:
+    return error.schema if isinstance(error.schema, dict) else {}
+
+
+def _fields_of(error: "ValidationError") -> dict[str, Any]:
+    return error.instance if isinstance(error.instance, dict) else {}
+
+
+def _wrong_type(schema: dict[str, Any], instance: object) -> str:
+    wanted = schema["type"]
+    names = " or ".join(_TYPES[name] for name in ([wanted] if isinstance(wanted, str) else wanted))
+    return f"must be {names}, not {_type_of(instance)}"
+
+
+def _not_listed(schema: dict[str, Any], instance: object) -> str:
+    wanted = schema["enum"]
+    hint = suggest(instance, map(str, wanted)) if isinstance(instance, str) else ""
+    return f"must be one of {', '.join(map(json.dumps, wanted))}{hint}"
+
+
+def _out_of_range(schema: dict[str, Any], _instance: object) -> str:
+    match schema.get("minimum"), schema.get("maximum"):
+        case low, None:
+            return f"must be at least {low}"
+        case None, high:
+            return f"must be at most {high}"
+        case low, high:
+            return f"must be between {low} and {high}"
+
+
+def _too_few(schema: dict[str, Any], _instance: object) -> str:
+    least = schema["minItems"]
+    return "must not be empty" if least == 1 else f"must have at least {least} items"
+
+
+_SENTENCES: Final[dict[str, Callable[[dict[str, Any], object], str]]] = {
+    "type": _wrong_type,
+    "enum": _not_listed,
+    "const": lambda schema, _: f"must be {json.dumps(schema['const'])}",
+    "minimum": _out_of_range,
+    "maximum": _out_of_range,
+    "minItems": _too_few,
+    "maxItems": lambda schema, _: f"must have at most {schema['maxItems']} items",
+    "uniqueItems": lambda _schema, _: "must not hold the same item twice",
+}
+
+_TYPES: Final = {
+    "string": "a string",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "null",
+}
+
+
+def _type_of(value: object) -> str:
+    names = {str: "a string", bool: "a boolean", list: "a list", dict: "a mapping"}
+    return "null" if value is None else names.get(type(value), "a number")
