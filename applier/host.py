@@ -202,6 +202,17 @@ class Host(Protocol):
     def write_file(self, path: Path, content: bytes, mode: int) -> None:
         """Write through a temporary name, fsync and rename: a reader sees old or new, whole."""
 
+    def create_file(self, path: Path, content: bytes, mode: int) -> None:
+        """Make a new file (``O_EXCL``), file and folder fsynced; missing folders get 0700.
+
+        Raises:
+            Exists: something of that name is there; it was not touched.
+
+        """
+
+    def file_mode(self, path: Path) -> int | None:
+        """Return the permission bits; None when there is no such file."""
+
     def remove_file(self, path: Path) -> None:
         """Remove the file; :class:`Missing` if it is not there."""
 

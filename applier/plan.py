@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from schemas.state import Value
+from schemas.state import API_VERSION, ApiVersion, Value
 
 
 class Action(StrEnum):
@@ -38,7 +38,7 @@ class Risk(StrEnum):
     DISRUPTIVE = "disruptive"
 
 
-class Change(Value, frozen=True, kw_only=True):
+class Change(Value, frozen=True, kw_only=True, omit_defaults=False):
     """One object, one action."""
 
     kind: str
@@ -54,8 +54,10 @@ class Change(Value, frozen=True, kw_only=True):
     """What an operator should know: who is in the way, why this cannot be done in place."""
 
 
-class Plan(Value, frozen=True, kw_only=True):
+class Plan(Value, frozen=True, kw_only=True, omit_defaults=False, tag_field="kind", tag="Plan"):
     """All changes of one host, in the order in which they are made."""
+
+    api_version: ApiVersion = API_VERSION
 
     host: str
     digest: str

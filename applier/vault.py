@@ -17,12 +17,12 @@ class Vault:
         self._secrets: dict[str, bytes] = {}
 
     def put(self, secret: bytes) -> str:
-        """Keep a secret; return its fingerprint: 12 hex digits keyed with the host's salt.
+        """Keep a secret; return its fingerprint: 16 hex digits keyed with the host's salt.
 
         The salt is secret too (derived from the host's private key), so that a fingerprint in
         a shared plan cannot be used to test guesses.
         """
-        fingerprint = hmac.digest(self._salt, secret, sha256).hex()[:12]
+        fingerprint = hmac.digest(self._salt, secret, sha256).hex()[:16]
         self._secrets[fingerprint] = secret
         return fingerprint
 

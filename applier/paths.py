@@ -1,0 +1,43 @@
+"""Where the applier's files are."""
+
+from pathlib import Path
+
+from schemas.state import Value
+
+
+class Paths(Value, frozen=True, kw_only=True):
+    """The three folders. ``run`` is emptied by a reboot, as is what it describes."""
+
+    data: Path = Path("/var/lib/wormhole")
+    """Keys, and the memory of what was applied last."""
+    cni: Path = Path("/etc/cni/net.d")
+    run: Path = Path("/run/wormhole")
+    """The lock, and what the host was like before us."""
+
+    @property
+    def private_key(self) -> Path:
+        """The host's WireGuard key, base64 as ``wg genkey`` prints it."""
+        return self.data / "private.key"
+
+    @property
+    def applied(self) -> Path:
+        """The desired state that was applied last."""
+        return self.data / "applied.json"
+
+    @property
+    def attempted(self) -> Path:
+        """The names that an apply which may not have ended was about to use."""
+        return self.data / "attempted.json"
+
+    @property
+    def sysctls(self) -> Path:
+        """The kernel parameters as they were before us."""
+        return self.run / "sysctl.json"
+
+    def master(self, epoch: str) -> Path:
+        """Return the file of an epoch's master secret, base64 as ``wg genpsk`` prints it."""
+        return self.data / "psk" / epoch
+
+    def starting(self, device: str) -> Path:
+        """Return the note that a userspace device is being made; see ``applier.kinds.links``."""
+        return self.run / f"{device}.starting"
