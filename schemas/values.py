@@ -35,9 +35,17 @@ def is_ipv6(text: str) -> bool:
 
 def sorted_prefixes(prefixes: Iterable[str]) -> tuple[Prefix, ...]:
     """Sort prefixes by family, address, length: the one order that every list of them has."""
+    families: tuple[list[str], list[str]] = ([], [])
+    for prefix in prefixes:
+        families[is_ipv6(prefix)].append(prefix)
+    # Most nodes have one prefix of a family, and parsing it would only cost time.
+    return tuple(
+        Prefix(prefix)
+        for family in families
+        for prefix in (sorted(family, key=_order) if len(family) > 1 else family)
+    )
 
-    def order(prefix: str) -> tuple[int, int, int]:
-        network = ip_network(prefix)
-        return network.version, int(network.network_address), network.prefixlen
 
-    return tuple(Prefix(prefix) for prefix in sorted(prefixes, key=order))
+def _order(prefix: str) -> tuple[int, int]:
+    network = ip_network(prefix)
+    return int(network.network_address), network.prefixlen
