@@ -1,0 +1,55 @@
+"""What came of an apply or a destroy, as one value."""
+
+from collections.abc import Callable
+from typing import Final
+
+from applier.plan import Change, Plan
+from schemas.state import Value
+
+CONVERGED: Final = 0
+CONFLICT: Final = 4
+REFUSED: Final = 5
+REVERTED: Final = 6
+NOT_REVERTED: Final = 7
+
+
+class Failure(Value, frozen=True, kw_only=True):
+    """A change that was not made."""
+
+    change: Change
+    reason: str
+    skipped: bool = False
+    """It was not tried, because something that it needs had failed."""
+
+
+class Outcome(Value, frozen=True, kw_only=True):
+    """Everything that a converge did, and what the host was like afterwards."""
+
+    plan: Plan
+    done: tuple[Change, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    left: Plan
+    """What planning again found. Empty, or conflicts only, when the host converged."""
+    reverted: bool | None = None
+    """Whether what was ours is again as it was before. None: there was nothing to revert."""
+    refused: str = ""
+    """Why the plan was not carried out at all, such as: it removes too much at once."""
+    trouble: tuple[str, ...] = ()
+    """What went wrong beside the changes: a verify that could not observe, a failed revert."""
+
+    @property
+    def exit_code(self) -> int:
+        """The command's exit status (design, section 7)."""
+        if self.refused:
+            return REFUSED
+        if self.reverted is not None:
+            return REVERTED if self.reverted else NOT_REVERTED
+        return CONFLICT if self.plan.conflicts or self.left.conflicts else CONVERGED
+
+
+Progress = Callable[[str, int, int], None]
+"""Called before each step with its kind, the changes made so far, and their total."""
+
+
+def be_silent(kind: str, done: int, total: int) -> None:
+    """Report no progress."""
