@@ -1,0 +1,40 @@
+"""WireGuard's keys: 32 bytes, written as base64 in documents and as hexadecimal in UAPI."""
+
+from binascii import a2b_base64, b2a_base64
+from typing import Final
+
+from applier.vault import Vault
+from schemas.values import PublicKey
+
+KEY_LENGTH: Final = 32
+NO_KEY: Final = bytes(KEY_LENGTH)
+"""What WireGuard reads and prints where there is no private or pre-shared key."""
+
+PARKING_KEY: Final = PublicKey("A" * 43 + "=")
+"""The public key of a peer that prefixes are moved to when they are to leave a device.
+
+It is the all-zero key, which is nobody's: no session can ever come about with it. Both
+implementations move a prefix to its new peer at once, and drop the prefixes of a removed peer,
+so a prefix leaves by way of this peer without the emptying and refilling that
+``WGPEER_F_REPLACE_ALLOWEDIPS`` means. (``WGALLOWEDIP_F_REMOVE_ME`` came with Linux 6.17.)
+"""
+
+
+def key_text(key: bytes) -> PublicKey:
+    """Return a public key as documents write it."""
+    return PublicKey(b2a_base64(key, newline=False).decode())
+
+
+def key_bytes(text: str) -> bytes:
+    """Return the 32 bytes of a public key."""
+    return a2b_base64(text)
+
+
+def keep_preshared_key(vault: Vault, key: bytes) -> str:
+    """Put what a device answered into the vault; return its fingerprint, empty for no key."""
+    return "" if key == NO_KEY else vault.put(key)
+
+
+def reveal(vault: Vault, name: str) -> bytes:
+    """Return the secret to send for a fingerprint or public key; no key at all for ``""``."""
+    return vault.reveal(name) if name else NO_KEY
