@@ -7,6 +7,7 @@ The rules that name no pod CIDR of the host are the same on every host of a mesh
 remembered, so that a thousand hosts share them.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -70,15 +71,7 @@ def _guard(scene: Scene, pods: Pods) -> Chain:
         position=Position.FIRST,
         rules=(
             *_right_exits(scene),
-            *(
-                Rule(
-                    verdict=Verdict.RETURN,
-                    comment="to a pod of this host",
-                    output=scene.br,
-                    destination=prefix,
-                )
-                for prefix in pods
-            ),
+            *_to(pods, Verdict.RETURN, "to a pod of this host", leaving=scene.br),
             *_wrong_exits(scene),
         ),
     )
@@ -94,29 +87,24 @@ def _right_exits(scene: Scene) -> tuple[Rule, ...]:
 
 @_remembered
 def _wrong_exits(scene: Scene) -> tuple[Rule, ...]:
-    comment = "the overlay is never sent in clear"
-    return tuple(
-        Rule(verdict=Verdict.DROP, comment=comment, destination=prefix)
-        for prefix in scene.family.overlay
-    )
+    return _to(scene.family.overlay, Verdict.DROP, "the overlay is never sent in clear")
 
 
 @_remembered
 def _mss(scene: Scene) -> Chain:
     """Make TCP fit the tunnel even where the ICMP that would say so is lost."""
+    clamp = Rule(
+        verdict=Verdict.CLAMP_MSS,
+        comment="TCP segments fit the tunnel",
+        output=scene.wg,
+        tcp_syn=True,
+    )
     return Chain(
         name="mss",
         stage=Stage.MANGLE,
         hooks=(Hook.POSTROUTING,),
         position=Position.FIRST,
-        rules=(
-            Rule(
-                verdict=Verdict.CLAMP_MSS,
-                comment="TCP segments fit the tunnel",
-                output=scene.wg,
-                tcp_syn=True,
-            ),
-        ),
+        rules=(clamp,),
     )
 
 
@@ -127,6 +115,7 @@ def _antispoof(scene: Scene, pods: Pods) -> Chain:
     let a forged packet by. The kernel translates the sources of replies after the filter stage
     (``NF_IP_PRI_NAT_SRC``), so what is seen here is who really sent the packet.
     """
+    forged = "no peer speaks for a pod of this host"
     return Chain(
         name="antispoof",
         stage=Stage.FILTER,
@@ -134,25 +123,9 @@ def _antispoof(scene: Scene, pods: Pods) -> Chain:
         position=Position.FIRST,
         rules=(
             Rule(verdict=Verdict.RETURN, comment="this host to itself", input=LOOPBACK),
-            *(
-                Rule(
-                    verdict=Verdict.RETURN,
-                    comment="from a pod of this host",
-                    input=scene.br,
-                    source=prefix,
-                )
-                for prefix in pods
-            ),
+            *_from(pods, Verdict.RETURN, "from a pod of this host", entering=scene.br),
             *_other_bridge_sources(scene),
-            *(
-                Rule(
-                    verdict=Verdict.DROP,
-                    comment="no peer speaks for a pod of this host",
-                    input=scene.wg,
-                    source=prefix,
-                )
-                for prefix in pods
-            ),
+            *_from(pods, Verdict.DROP, forged, entering=scene.wg),
             *_tunnel_sources(scene),
         ),
     )
@@ -161,15 +134,13 @@ def _antispoof(scene: Scene, pods: Pods) -> Chain:
 @_remembered
 def _other_bridge_sources(scene: Scene) -> tuple[Rule, ...]:
     """Return what pods may send beside their own addresses: IPv6 looks for its neighbours."""
+    neighbours, detection = "neighbour discovery of pods", "duplicate address detection of pods"
     needed = (
-        (LINK_LOCAL, "neighbour discovery of pods"),
-        (UNSPECIFIED, "duplicate address detection of pods"),
+        *_from((LINK_LOCAL,), Verdict.RETURN, neighbours, entering=scene.br),
+        *_from((UNSPECIFIED,), Verdict.RETURN, detection, entering=scene.br),
     )
     return (
-        *(
-            Rule(verdict=Verdict.RETURN, comment=comment, input=scene.br, source=source)
-            for source, comment in (needed if scene.family.ipv6 else ())
-        ),
+        *(needed if scene.family.ipv6 else ()),
         Rule(verdict=Verdict.DROP, comment="no pod uses a foreign source", input=scene.br),
     )
 
@@ -177,19 +148,11 @@ def _other_bridge_sources(scene: Scene) -> tuple[Rule, ...]:
 @_remembered
 def _tunnel_sources(scene: Scene) -> tuple[Rule, ...]:
     """Return what peers may send: overlay sources, and nobody else may send those."""
-    overlay = scene.family.overlay
-    accepted, forged = "decrypted, from a peer", "overlay sources come by the tunnel only"
+    overlay, foreign = scene.family.overlay, "no peer uses a source outside the overlay"
     return (
-        *(
-            Rule(verdict=Verdict.RETURN, comment=accepted, input=scene.wg, source=prefix)
-            for prefix in overlay
-        ),
-        Rule(
-            verdict=Verdict.DROP,
-            comment="no peer uses a source outside the overlay",
-            input=scene.wg,
-        ),
-        *(Rule(verdict=Verdict.DROP, comment=forged, source=prefix) for prefix in overlay),
+        *_from(overlay, Verdict.RETURN, "decrypted, from a peer", entering=scene.wg),
+        Rule(verdict=Verdict.DROP, comment=foreign, input=scene.wg),
+        *_from(overlay, Verdict.DROP, "overlay sources come by the tunnel only"),
     )
 
 
@@ -204,24 +167,8 @@ def _forward(scene: Scene, pods: Pods) -> Chain:
         hooks=(Hook.FORWARD,),
         position=Position.LAST,
         rules=(
-            *(
-                Rule(
-                    verdict=Verdict.ACCEPT,
-                    comment="from a pod of this host",
-                    input=scene.br,
-                    source=prefix,
-                )
-                for prefix in pods
-            ),
-            *(
-                Rule(
-                    verdict=Verdict.ACCEPT,
-                    comment="to a pod of this host",
-                    output=scene.br,
-                    destination=prefix,
-                )
-                for prefix in pods
-            ),
+            *_from(pods, Verdict.ACCEPT, "from a pod of this host", entering=scene.br),
+            *_to(pods, Verdict.ACCEPT, "to a pod of this host", leaving=scene.br),
             *_forward_peers(scene),
         ),
     )
@@ -229,16 +176,9 @@ def _forward(scene: Scene, pods: Pods) -> Chain:
 
 @_remembered
 def _forward_peers(scene: Scene) -> tuple[Rule, ...]:
-    overlay, wg = scene.family.overlay, scene.wg
     return (
-        *(
-            Rule(verdict=Verdict.ACCEPT, comment="from a peer", input=wg, source=prefix)
-            for prefix in overlay
-        ),
-        *(
-            Rule(verdict=Verdict.ACCEPT, comment="to a peer", output=wg, destination=prefix)
-            for prefix in overlay
-        ),
+        *_from(scene.family.overlay, Verdict.ACCEPT, "from a peer", entering=scene.wg),
+        *_to(scene.family.overlay, Verdict.ACCEPT, "to a peer", leaving=scene.wg),
     )
 
 
@@ -253,14 +193,7 @@ def _nat(scene: Scene, pods: Pods, *, masquerade: bool) -> Chain:
             *_inside_overlay(scene),
             *(_masquerade(scene.family, pods) if masquerade else ()),
             *_overlay_sources(scene),
-            *(
-                Rule(
-                    verdict=Verdict.RETURN,
-                    comment="pods of this host see who calls",
-                    destination=prefix,
-                )
-                for prefix in pods
-            ),
+            *_to(pods, Verdict.RETURN, "pods of this host see who calls"),
             *_into_tunnel(scene),
         ),
     )
@@ -284,43 +217,51 @@ def _masquerade(family: Family, pods: Pods) -> tuple[Rule, ...]:
     """Return the rules for pods that leave the overlay."""
     kept = [(prefix, "excepted from masquerading") for prefix in family.no_masquerade]
     kept.append((MULTICAST[family.ipv6], "multicast has no replies to translate"))
-    own = "pods reach the outside as this host"
-    return tuple(
-        rule
+    exceptions = (
+        Rule(verdict=Verdict.RETURN, comment=comment, source=source, destination=destination)
         for source in pods
-        for rule in (
-            *(
-                Rule(
-                    verdict=Verdict.RETURN, comment=comment, source=source, destination=destination
-                )
-                for destination, comment in kept
-            ),
-            Rule(verdict=Verdict.MASQUERADE, comment=own, source=source),
-        )
+        for destination, comment in kept
     )
+    own = "pods reach the outside as this host"
+    return (*exceptions, *_from(pods, Verdict.MASQUERADE, own))
 
 
 @_remembered
 def _overlay_sources(scene: Scene) -> tuple[Rule, ...]:
-    return tuple(
-        Rule(verdict=Verdict.RETURN, comment="overlay sources are kept", source=prefix)
-        for prefix in scene.family.overlay
-    )
+    return _from(scene.family.overlay, Verdict.RETURN, "overlay sources are kept")
 
 
 @_remembered
 def _into_tunnel(scene: Scene) -> tuple[Rule, ...]:
     """Return the rules for outside callers of remote pods, such as those of a NodePort.
 
-    A peer accepts only our own pod CIDRs from us, and its answer must come back to where the
+    Peers accept only our own pod CIDRs from us, and the answer must come back to where the
     destination was translated.
     """
+    own = "replies of remote pods come back here"
+    return _to(scene.family.overlay, Verdict.MASQUERADE, own, leaving=scene.wg)
+
+
+def _from(
+    sources: Iterable[Prefix],
+    verdict: Verdict,
+    comment: str,
+    *,
+    entering: InterfaceName | None = None,
+) -> tuple[Rule, ...]:
     return tuple(
-        Rule(
-            verdict=Verdict.MASQUERADE,
-            comment="replies of remote pods come back here",
-            output=scene.wg,
-            destination=prefix,
-        )
-        for prefix in scene.family.overlay
+        Rule(verdict=verdict, comment=comment, input=entering, source=source) for source in sources
+    )
+
+
+def _to(
+    destinations: Iterable[Prefix],
+    verdict: Verdict,
+    comment: str,
+    *,
+    leaving: InterfaceName | None = None,
+) -> tuple[Rule, ...]:
+    return tuple(
+        Rule(verdict=verdict, comment=comment, output=leaving, destination=destination)
+        for destination in destinations
     )
