@@ -31,7 +31,10 @@ class Violation(Value, frozen=True, kw_only=True):
 
 def show(value: object) -> str:
     """Spell a value for an error: a string as it is, all else as JSON, shortened."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=repr)
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    except RecursionError:  # nested a thousand times: not worth showing
+        return "…"
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
@@ -102,8 +105,24 @@ def _fields_of(error: "ValidationError") -> dict[str, Any]:
 
 def _wrong_type(schema: dict[str, Any], instance: object) -> str:
     wanted = schema["type"]
-    names = " or ".join(_TYPES[name] for name in ([wanted] if isinstance(wanted, str) else wanted))
-    return f"must be {names}, not {_type_of(instance)}"
+    kinds = [wanted] if isinstance(wanted, str) else wanted
+    names = " or ".join(_TYPES[kind] for kind in kinds)
+    return f"must be {names}, not {_type_of(instance)}{_quoting(kinds, instance)}"
+
+
+def _quoting(wanted: list[str], instance: object) -> str:
+    """Say how to mend a scalar whose quotes are missing, or too many."""
+    match instance:
+        case bool() if "string" in wanted:
+            return " (unquoted yes, no, on, off, true and false are booleans: put it in quotes)"
+        case int() | float() if "string" in wanted:
+            return " (put it in quotes)"
+        case str() if "integer" in wanted and instance.isdecimal():
+            return " (drop the quotes)"
+        case "true" | "false" if "boolean" in wanted:
+            return " (drop the quotes)"
+        case _:
+            return ""
 
 
 def _not_listed(schema: dict[str, Any], instance: object) -> str:
