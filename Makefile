@@ -1,0 +1,79 @@
+# Everything a newcomer needs, by name. `make` alone lists it.
+
+PYTHON ?= python3
+VENV ?= .venv
+CACHE ?= .cache
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Show the whole story with three hosts in network namespaces (root; else its offline half)
+	@tools/install-system.sh base lab
+	@$(MAKE) $(INSTALLED)
+	@PATH="$(abspath $(BIN)):$$PATH:/usr/sbin:/sbin" $(BIN)/python tools/demo.py
+
+.PHONY: test
+test: system kernel ## Run all tests; a tier that cannot run here says why
+	@$(MAKE) $(INSTALLED)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: check
+check: $(INSTALLED) ## Lint, types, import contracts
+	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --check . ; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/mypy --no-error-summary -p lab
+	@$(BIN)/mypy --no-error-summary tools
+	@$(BIN)/lint-imports > $(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
+	@echo "check: format, lint, types and import contracts hold"
+
+.PHONY: golden
+golden: $(INSTALLED) ## Rewrite the expected files in fixtures/
+	@WORMHOLE_GOLDEN=write $(BIN)/python -m pytest -q -k golden
+
+.PHONY: bench
+bench: $(INSTALLED) ## Run the benchmarks
+	@test -e $(VENV)/.bench || { $(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]' \
+	  && touch $(VENV)/.bench; }
+	@PATH="$(abspath $(BIN)):$$PATH:/usr/sbin:/sbin" $(BIN)/python -m bench
+
+.PHONY: system
+system: ## Install the system packages that are missing (root, Debian or Ubuntu)
+	@tools/install-system.sh
+
+.PHONY: venv
+venv: $(INSTALLED) ## Make the Python environment in .venv
+
+.PHONY: wheel
+wheel: $(INSTALLED) ## Build the wheel into dist/
+	@$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist . && ls dist/*.whl
+
+.PHONY: clean
+clean: ## Remove everything that make made
+	@rm -rf $(VENV) $(CACHE) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	  .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The kernel for the virtual machine; without it those tests say why they skip.
+.PHONY: kernel
+kernel: system
+	@tools/fetch-kernel.sh
+
+$(INSTALLED): pyproject.toml
+	@tools/install-system.sh base
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and \
+	  f"Python 3.11 or newer is needed, $(PYTHON) is {v.major}.{v.minor}: make PYTHON=python3.12 ...")'
+	@echo "making the Python environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
