@@ -15,7 +15,9 @@ is seen although its mark was kept. The mark, ``wormhole:<12 hex digits> <reason
 and processes without memory whose the rule is.
 """
 
-from renderers.iptables.desired import UnsupportedRule, write
+from renderers.iptables.desired import write
+from renderers.iptables.files import render
+from renderers.iptables.limits import UnsupportedRule
 from renderers.iptables.observed import UnreadableDump, read
 from renderers.iptables.ruleset import (
     Jump,
@@ -37,6 +39,7 @@ __all__ = [
     "parts_of",
     "read",
     "removal",
+    "render",
     "ruleset_of",
     "transaction",
     "write",

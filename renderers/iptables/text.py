@@ -78,8 +78,9 @@ def quote_comment(comment: str) -> str:
 
 def cut_comment(comment: str) -> str:
     """Make any text fit for a comment: one line, at most 255 bytes, no half characters."""
-    shown = "".join(letter if letter.isprintable() else " " for letter in comment)
-    return " ".join(shown.split()).encode()[:MAX_COMMENT].decode(errors="ignore")
+    if not comment.isprintable():
+        comment = "".join(letter if letter.isprintable() else " " for letter in comment)
+    return " ".join(comment.split()).encode()[:MAX_COMMENT].decode(errors="ignore")
 
 
 @lru_cache(maxsize=4096)
