@@ -19,15 +19,11 @@ _SECTIONS: Final = {
     "routes": "ip -details route show table all",
     "routes6": "ip -details -6 route show table all",
     "rules": "ip rule show; ip -6 rule show",
-    "sysctls": (
-        "sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv6.conf.default.forwarding;"
-        " sysctl -a -r '^net.ipv[46].conf.(all|default|eth0)'"
-        " -r '^net.bridge'"
-    ),
+    "sysctls": "sysctl -a -r '^net[.](ipv[46][.](ip_forward|conf[.](all|default|eth0|lo)[.])"
+    "|bridge[.])'",
     "nft": "nft -n list ruleset",
-    "cni": "find /etc/cni /var/lib/cni -type f -exec sh -c"
-    ' \'for f; do echo "== $f"; cat "$f"; echo; done\' sh {} + | sort -s -k1,1',
-    "run": "find /run ! -path '/run/netns*' ! -path '/run/mount*' | sort",
+    "cni": 'find /etc/cni -type f | sort | while read -r f; do echo "== $f"; cat "$f"; done',
+    "run": "find /run -mindepth 1 ! -path '/run/netns*' ! -path '/run/mount*' | sort",
     "processes": "ps -e -o comm= | grep -E 'wireguard|boringtun' || true",
 } | {
     # The legacy tools load their modules, and so their empty tables, merely by looking.
@@ -50,6 +46,8 @@ _VOLATILE: Final = tuple(
         (r"\bexpires \d+sec\b", ""),
         (r" (?:hello|tcn|topology_change|gc)_timer\s+[\d.]+", ""),
         (r"\b(?:valid_lft|preferred_lft) \w+", ""),
+        # Locks must not be removed, and the folder is WireGuard's.
+        (r"^/run/(?:xtables\.lock|wireguard|wormhole|wormhole/lock)\n", ""),
         # The kernel's and iptables' own tables appear at the first look and never go again.
         (_EMPTY_TABLE, ""),
         (_EMPTY_NFT_TABLE, ""),
