@@ -4,37 +4,68 @@ from schemas.problems import Problem, Problems
 from schemas.state import API_VERSION, HostState, MeshState, Peer, ResolvedHost, ResolvedPeer
 from schemas.values import NodeName
 
+_Joined = tuple[tuple[str, ...], int]
+"""What decides how a host sees the others: the groups that it joins, and its keepalive."""
+
 
 def resolve(mesh: MeshState, host: HostState) -> ResolvedHost:
-    """Return the full desired state of one host.
+    """Return the full desired state of one host; for many hosts, use one :class:`Resolver`.
 
     Raises:
         Problems: the host belongs to another mesh, joins a peer group that the mesh lacks,
             or meets two peers of one name.
 
     """
-    if host.mesh != mesh.name:
-        raise Problems([_problem(host, "mesh", host.mesh, f"the mesh document is {mesh.name!r}")])
-    peers: dict[NodeName, ResolvedPeer] = {}
+    return Resolver(mesh).resolve(host)
+
+
+class Resolver:
+    """The hosts of one mesh. Hosts that see the others alike share their peers' values."""
+
+    def __init__(self, mesh: MeshState) -> None:
+        self._mesh = mesh
+        self._seen: dict[_Joined, dict[NodeName, ResolvedPeer]] = {}
+
+    def resolve(self, host: HostState) -> ResolvedHost:
+        """Return the full desired state of one host.
+
+        Raises:
+            Problems: as :func:`resolve` does.
+
+        """
+        if host.mesh != self._mesh.name:
+            rule = f"the mesh document is {self._mesh.name!r}"
+            raise Problems([_problem(host, "mesh", host.mesh, rule)])
+        joined = host.wireguard.peer_groups, host.wireguard.persistent_keepalive
+        if joined not in self._seen:
+            self._seen[joined] = _members(self._mesh, host)
+        peers = self._seen[joined].copy()
+        peers.pop(host.name, None)
+        return ResolvedHost(api_version=API_VERSION, host=host, peers=peers)
+
+
+def _members(mesh: MeshState, host: HostState) -> dict[NodeName, ResolvedPeer]:
+    """Return everybody in the groups of a host, itself too, sorted by name."""
+    peers: dict[NodeName, Peer] = {}
     for group in host.wireguard.peer_groups:
         if group not in mesh.peer_groups:
             known = ", ".join(sorted(mesh.peer_groups)) or "none"
             rule = f"no such peer group in mesh {mesh.name!r} (known: {known})"
             raise Problems([_problem(host, "wireguard.peerGroups", group, rule)])
-        for name, peer in mesh.peer_groups[group].items():
-            if name in peers:
-                raise Problems([_problem(host, "wireguard.peerGroups", name, "joined twice")])
-            if name != host.name:
-                peers[name] = _as_seen_by(host, peer)
-    return ResolvedHost(api_version=API_VERSION, host=host, peers=dict(sorted(peers.items())))
+        members = mesh.peer_groups[group]
+        if twice := sorted(peers.keys() & members.keys()):
+            raise Problems([_problem(host, "wireguard.peerGroups", twice[0], "joined twice")])
+        peers |= members
+    keepalive = host.wireguard.persistent_keepalive
+    return {name: _with_keepalive(peer, keepalive) for name, peer in sorted(peers.items())}
 
 
-def _as_seen_by(host: HostState, peer: Peer) -> ResolvedPeer:
+def _with_keepalive(peer: Peer, keepalive: int) -> ResolvedPeer:
     return ResolvedPeer(
         public_key=peer.public_key,
         endpoint=peer.endpoint,
         allowed_ips=peer.allowed_ips,
-        persistent_keepalive=host.wireguard.persistent_keepalive,
+        persistent_keepalive=keepalive,
     )
 
 

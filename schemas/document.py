@@ -1,0 +1,161 @@
+"""Desired state to canonical bytes, and bytes to desired state or all that is wrong with them."""
+
+import json
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from schemas.lines import Path, find_repeated, locate, spell_path
+from schemas.problems import Problem, Problems
+from schemas.state import API_VERSION, HostState, MeshState, ResolvedHost, Value
+from schemas.validate import violations
+from schemas.values import NodeName
+
+_Document = TypeVar("_Document", MeshState, HostState, ResolvedHost)
+
+_SCHEMAS: Final[dict[type[Value], str]] = {
+    MeshState: "mesh-state",
+    HostState: "host-state",
+    ResolvedHost: "resolved-host",
+}
+
+_NAME_MAX: Final = 255
+"""Bytes of a file's name on Linux (``limits.h``)."""
+_KEPT: Final = 233
+"""Characters of a long node name that its file keeps: 255 less ``~``, 16 digits, ``.json``."""
+
+
+def dump(value: Value) -> bytes:
+    """Return the one spelling of a value: keys sorted, indented by two, a newline at the end."""
+    return msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=2) + b"\n"
+
+
+def digest(value: Value) -> str:
+    """Return the SHA-256 of the canonical bytes, in hex."""
+    return sha256(dump(value)).hexdigest()
+
+
+def host_file_name(name: NodeName) -> str:
+    """Return the name of a host's document: ``<node>.json``.
+
+    Node names reach 253 characters, which leaves no room for the ending. A longer one is cut, and
+    its hash keeps it apart from others that begin alike; ``~`` is in no node name.
+    """
+    plain = f"{name}.json"
+    if len(plain) <= _NAME_MAX:
+        return plain
+    return f"{name[:_KEPT]}~{sha256(name.encode()).hexdigest()[:16]}.json"
+
+
+def load_mesh(content: bytes, file: str) -> MeshState:
+    """Read ``mesh.json``.
+
+    Raises:
+        Problems: it is not JSON, another kind of document, or not as its schema says.
+
+    """
+    return _load(content, file, MeshState)
+
+
+def load_host(content: bytes, file: str) -> HostState:
+    """Read ``hosts/<node>.json``.
+
+    Raises:
+        Problems: it is not JSON, another kind of document, or not as its schema says.
+
+    """
+    return _load(content, file, HostState)
+
+
+def load_resolved(content: bytes, file: str) -> ResolvedHost:
+    """Read what ``wormhole show`` prints, and the applier remembers.
+
+    Raises:
+        Problems: it is not JSON, another kind of document, or not as its schema says.
+
+    """
+    return _load(content, file, ResolvedHost)
+
+
+def _load(content: bytes, file: str, document: type[_Document]) -> _Document:
+    raw = _parse(content, file)
+    _check_kind(raw, file, document.__name__)
+    if found := violations(raw, _SCHEMAS[document]):
+        lines = dict(locate(content.decode()))
+        raise Problems(
+            Problem(
+                file=file,
+                line=_line_of(lines, violation.path),
+                path=spell_path(violation.path),
+                value=violation.value,
+                rule=violation.rule,
+            )
+            for violation in found
+        )
+    value = msgspec.convert(raw, document)
+    # Bytes that are canonical repeat nothing; only others need the slow search.
+    if dump(value) != content:
+        _refuse_repeated(content.decode(), file)
+    return value
+
+
+def _parse(content: bytes, file: str) -> Any:  # noqa: ANN401 - JSON is anything
+    try:
+        return msgspec.json.decode(content)
+    except RecursionError:
+        raise Problems.one("nested too deeply", file=file) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Problems([_syntax_problem(content, file, str(error))]) from None
+
+
+def _syntax_problem(content: bytes, file: str, reason: str) -> Problem:
+    """Say where JSON ends to be JSON; the standard library knows the line, msgspec does not."""
+    if not content.strip():
+        return Problem(file=file, rule="empty: expected a JSON document")
+    try:
+        json.loads(content)
+    except json.JSONDecodeError as error:
+        rule = f"not JSON: {error.msg[0].lower()}{error.msg[1:]} (column {error.colno})"
+        return Problem(file=file, line=error.lineno, rule=rule)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return Problem(file=file, line=line, rule="not JSON: not UTF-8")
+    return Problem(file=file, rule=f"not JSON: {reason}")
+
+
+def _check_kind(raw: Any, file: str, wanted: str) -> None:  # noqa: ANN401 - JSON is anything
+    """Refuse another kind of document at once: all else that differs would be noise."""
+    if not isinstance(raw, dict):
+        raise Problems.one(f"must be a {wanted} document, not a bare value", file=file)
+    expected = {"apiVersion": API_VERSION, "kind": wanted}
+    wrong = [
+        Problem(
+            file=file,
+            path=field,
+            value=str(raw.get(field, "")),
+            rule=f"must be {value!r} for this document",
+        )
+        for field, value in expected.items()
+        if raw.get(field) != value
+    ]
+    if wrong:
+        raise Problems(wrong)
+
+
+def _refuse_repeated(text: str, file: str) -> None:
+    repeated = [
+        Problem(file=file, line=line, path=spell_path(path), rule="stands here a second time")
+        for path, line in find_repeated(text)
+    ]
+    if repeated:
+        raise Problems(repeated)
+
+
+def _line_of(lines: dict[Path, int], path: Iterable[str | int]) -> int:
+    """Return the line of a value, or of what it is missing from; 0 for the whole document."""
+    steps = tuple(path)
+    while steps and steps not in lines:
+        steps = steps[:-1]
+    return lines.get(steps, 0)

@@ -1,0 +1,60 @@
+"""JSON text to the line of each of its values: the slow way, taken when something is wrong."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Final
+
+Path = tuple[str | int, ...]
+
+_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+
+
+def locate(text: str) -> Iterator[tuple[Path, int]]:
+    """Yield the path of every field and item, and the line on which it begins.
+
+    The text is valid JSON. A field that its object holds twice is yielded twice.
+    """
+    path: list[str | int] = []  # the step taken in each container that is open
+    is_key = False
+    line, seen = 1, 0
+    for match in _TOKEN.finditer(text):
+        line, seen = line + text.count("\n", seen, match.start()), match.start()
+        token = match.group()
+        match token[0]:
+            case "}" | "]":
+                path.pop()
+                is_key = False
+            case ",":
+                is_key, path[-1] = _next_step(path[-1])
+            case ":":
+                is_key = False
+            case _ if is_key:
+                path[-1] = json.loads(token)
+                yield tuple(path), line
+            case opening:
+                if path and isinstance(path[-1], int):
+                    yield tuple(path), line
+                if opening in "{[":
+                    path.append("" if opening == "{" else 0)
+                    is_key = opening == "{"
+
+
+def _next_step(step: str | int) -> tuple[bool, str | int]:
+    """Return whether a key follows a comma, and the step until it is known."""
+    return (False, step + 1) if isinstance(step, int) else (True, "")
+
+
+def find_repeated(text: str) -> Iterator[tuple[Path, int]]:
+    """Yield each field that its object has held before. JSON readers keep one of them, silently."""
+    seen: set[Path] = set()
+    for path, line in locate(text):
+        if path in seen:
+            yield path, line
+        seen.add(path)
+
+
+def spell_path(path: Path) -> str:
+    """Write a path as people read it: ``wireguard.addresses[0]``."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return "".join(steps).removeprefix(".")
