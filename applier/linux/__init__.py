@@ -1,1 +1,1 @@
-"""The real host: netlink, processes, files. The only corner that imports pyroute2 and subprocess."""
+"""The real host: netlink, tools, files. The only corner with pyroute2 and subprocess."""

@@ -1,0 +1,136 @@
+"""Files that are read and written whole, and survive a power cut as old or as new."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+from zlib import crc32
+
+from applier.errors import Exists, HostError, Missing, Unobservable
+from applier.linux.writes import write
+
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Files:
+    """The doors to files. Of use alone: keys are read before there is anything else."""
+
+    def read_file(self, path: Path) -> bytes | None:
+        """Return the content; None when there is no such file. Raises :class:`Unobservable`."""
+        try:
+            return path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise _failure(Unobservable, "read file", path, error) from error
+
+    def file_mode(self, path: Path) -> int | None:
+        """Return the permission bits; None when there is no such file. Raises Unobservable."""
+        try:
+            return stat.S_IMODE(path.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise _failure(Unobservable, "read the mode of file", path, error) from error
+
+    def write_file(self, path: Path, content: bytes, mode: int) -> None:
+        """Put a whole file in place. A missing folder gets 0755, for a private file 0700."""
+        with _changing("write file", path):
+            _make_folder(path.parent, 0o755 if mode & 0o077 else 0o700)
+            temporary = _temporary_beside(path)
+            temporary.unlink(missing_ok=True)
+            try:
+                _write_new(temporary, content, mode)
+                temporary.replace(path)
+            except BaseException:
+                with suppress(OSError):
+                    temporary.unlink()
+                raise
+            _sync_folder(path.parent)
+
+    def create_file(self, path: Path, content: bytes, mode: int) -> None:
+        """Make a new file, on the disk when this returns; missing folders get 0700.
+
+        Raises:
+            Exists: something of that name is there; it was not touched.
+
+        """
+        with _changing("create file", path):
+            _make_folder(path.parent, 0o700)
+            # Two processes may try at once, each by its own temporary name.
+            temporary = _temporary_beside(path, f"-{os.getpid()}")
+            temporary.unlink(missing_ok=True)
+            try:
+                _write_new(temporary, content, mode)
+                # Unlike rename, link refuses a name that is taken; unlike O_EXCL on the name
+                # itself, it shows no empty file if we are killed in between.
+                os.link(temporary, path)
+            finally:
+                with suppress(OSError):
+                    temporary.unlink()
+            _sync_folder(path.parent)
+
+    def remove_file(self, path: Path) -> None:
+        """Remove the file. Raises :class:`Missing` when it is not there."""
+        with _changing("remove file", path):
+            path.unlink()
+            _sync_folder(path.parent)
+
+
+@contextmanager
+def _changing(operation: str, path: Path) -> Iterator[None]:
+    classes = {errno.EEXIST: Exists, errno.ENOENT: Missing, errno.ENOTDIR: Missing}
+    with write(operation, str(path)):
+        try:
+            yield
+        except OSError as error:
+            kind = classes.get(error.errno or 0, HostError)
+            raise _failure(kind, operation, path, error) from error
+
+
+def _failure(kind: type[HostError], operation: str, path: Path, error: OSError) -> HostError:
+    return kind(operation, str(path), error.strerror or str(error), error.errno or 0)
+
+
+def _temporary_beside(path: Path, suffix: str = "") -> Path:
+    """Name a temporary file that no reader of the folder takes for a configuration.
+
+    The CNI runtime reads ``.conf``, ``.conflist`` and ``.json``. The name is the same every time,
+    so that the next write takes away what a killed one left.
+    """
+    return path.with_name(f".wormhole-{crc32(os.fsencode(path.name)):08x}{suffix}.tmp")
+
+
+def _write_new(path: Path, content: bytes, mode: int) -> None:
+    descriptor = os.open(path, _NEW, 0o600)
+    try:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fchmod(descriptor, mode)  # the mode given to open is masked by the umask
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make_folder(folder: Path, mode: int) -> None:
+    """Make the folder and those above it, each with this mode and on the disk."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent, mode)
+    with suppress(FileExistsError):
+        folder.mkdir()
+        folder.chmod(mode)
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put a change of names on the disk; ``fsync`` of the file does not (``fsync(2)``)."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
