@@ -33,6 +33,7 @@ from applier.linux.wireguard.prefixes import (
     pack_endpoint,
     prefix_texts,
 )
+from applier.linux.wireguard.removal import only_removes
 from applier.vault import Vault
 from schemas.values import Endpoint, Prefix
 
@@ -92,19 +93,10 @@ def decode_device(parts: Iterable[bytes], vault: Vault) -> LiveDevice:
         NetlinkError: a part is malformed, or there is none.
 
     """
-    device: dict[int, bytes] = {}
-    peers: list[_PeerAttributes] = []
-    for part in parts:
-        for kind, value in attributes(part, GENERIC_HEADER.size):
-            if kind == _DEVICE_PEERS:
-                _join_peers(peers, value)
-            else:
-                device.setdefault(kind, value)
-    if not device:
-        raise NetlinkError(errno.EBADMSG, "a dump without a device")
     try:
+        device, peers = _join_parts(parts)
         return _device_value(device, peers, vault)
-    except (KeyError, ValueError, struct.error) as error:
+    except (LookupError, OSError, ValueError, struct.error) as error:
         raise NetlinkError(errno.EBADMSG, f"a device cannot be read: {error!r}") from error
 
 
@@ -116,6 +108,18 @@ class _PeerAttributes:
     def __init__(self, values: dict[int, bytes]) -> None:
         self.values = values
         self.prefixes: list[PackedPrefix] = []
+
+
+def _join_parts(parts: Iterable[bytes]) -> tuple[dict[int, bytes], list[_PeerAttributes]]:
+    device: dict[int, bytes] = {}
+    peers: list[_PeerAttributes] = []
+    for part in parts:
+        for kind, value in attributes(part, GENERIC_HEADER.size):
+            if kind == _DEVICE_PEERS:
+                _join_peers(peers, value)
+            else:
+                device.setdefault(kind, value)
+    return device, peers
 
 
 def _join_peers(peers: list[_PeerAttributes], data: bytes) -> None:
@@ -175,7 +179,8 @@ def set_device(name: str, update: DeviceUpdate, vault: Vault) -> Iterator[bytes]
     request is applied peer by peer in its order, and is no transaction.
     """
     device = _device_attributes(update, vault)
-    fragments = (part for peer in update.peers for part in _peer_fragments(peer, vault))
+    peers = (peer for peer in update.peers if not only_removes(peer))
+    fragments = (part for peer in peers for part in _peer_fragments(peer, vault))
     yield from _requests(name, fragments, device)
 
 

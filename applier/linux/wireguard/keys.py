@@ -10,13 +10,17 @@ KEY_LENGTH: Final = 32
 NO_KEY: Final = bytes(KEY_LENGTH)
 """What WireGuard reads and prints where there is no private or pre-shared key."""
 
-PARKING_KEY: Final = PublicKey("A" * 43 + "=")
+PARKING_KEY: Final = PublicKey("AQ" + "A" * 41 + "=")
 """The public key of a peer that prefixes are moved to when they are to leave a device.
 
-It is the all-zero key, which is nobody's: no session can ever come about with it. Both
-implementations move a prefix to its new peer at once, and drop the prefixes of a removed peer,
-so a prefix leaves by way of this peer without the emptying and refilling that
-``WGPEER_F_REPLACE_ALLOWEDIPS`` means. (``WGALLOWEDIP_F_REMOVE_ME`` came with Linux 6.17.)
+Both implementations move a prefix to its new peer at once, and drop the prefixes of a removed
+peer; so a prefix leaves by way of this one without the emptying and refilling that
+``WGPEER_F_REPLACE_ALLOWEDIPS`` means. (``WGALLOWEDIP_F_REMOVE_ME`` is too young to rely on.)
+
+The key is 1, a point of low order (RFC 7748, section 6.1), which is nobody's: every secret
+shared with it is zero, and WireGuard refuses those, so no session can come about with it. The
+key 0 would do as well, but that wireguard-go takes it for the device's own while the device has
+no private key, and passes over a device's own key without a word.
 """
 
 

@@ -20,11 +20,6 @@ _END_TIMEOUT: Final = 10.0
 _OUTPUT_SHOWN: Final = 300
 
 
-def starting_file(run_dir: Path, name: str) -> Path:
-    """Return the file that exists while a device of ours is being made and has no group yet."""
-    return run_dir / f"{name}.starting"
-
-
 def require() -> str:
     """Return the program's path.
 

@@ -1,12 +1,19 @@
 """Which single prefixes an update still has to take away, judged by the live device."""
 
-from applier.host import DeviceUpdate, LiveDevice
+from applier.host import DeviceUpdate, LiveDevice, PeerUpdate
 from schemas.values import Prefix
 
 
 def wants_removals(update: DeviceUpdate) -> bool:
     """Whether any peer that stays is to lose single prefixes."""
     return any(peer.remove_allowed_ips for peer in update.peers if not peer.remove)
+
+
+def only_removes(peer: PeerUpdate) -> bool:
+    """Whether an update does nothing but take prefixes: such a peer is never to be made by it."""
+    return peer.remove_allowed_ips != () and peer == PeerUpdate(
+        public_key=peer.public_key, remove_allowed_ips=peer.remove_allowed_ips
+    )
 
 
 def prefixes_to_remove(update: DeviceUpdate, live: LiveDevice) -> tuple[Prefix, ...]:

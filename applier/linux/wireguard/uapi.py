@@ -18,6 +18,7 @@ from applier.linux.wireguard.keys import (
     reveal,
 )
 from applier.linux.wireguard.prefixes import canonical_prefixes
+from applier.linux.wireguard.removal import only_removes
 from applier.vault import Vault
 from schemas.values import Endpoint, Prefix
 
@@ -106,7 +107,8 @@ def _parse_lines(lines: Iterable[str]) -> tuple[dict[str, str], list[str]]:
 
 def set_device(update: DeviceUpdate, vault: Vault) -> Iterator[str]:
     """Yield the transactions that send an update, all but its single prefixes to remove."""
-    peers = ("".join(_peer_lines(peer, vault)) for peer in update.peers)
+    kept = (peer for peer in update.peers if not only_removes(peer))
+    peers = ("".join(_peer_lines(peer, vault)) for peer in kept)
     yield from _transactions(peers, "".join(_device_lines(update, vault)))
 
 

@@ -11,9 +11,10 @@ from applier.errors import Exists, HostError, Missing, Unobservable
 from applier.host import DeviceUpdate, LiveDevice
 from applier.linux.wireguard import links, process, uapi
 from applier.linux.wireguard.removal import prefixes_to_remove, wants_removals
+from applier.paths import Paths
 from applier.vault import Vault
 
-RUN_DIR: Final = Path("/run/wormhole")
+RUN_DIR: Final = Paths().run
 SOCKET_DIR: Final = Path("/var/run/wireguard")
 """Where every implementation makes its sockets: ``<device>.sock``."""
 
@@ -36,27 +37,30 @@ class UserspaceWireGuard:
         """Start a process that makes the device, down, and put that into the link group.
 
         The kernel does not take a group when it makes a TUN device. Until it has one, a file
-        says that the device is ours (:func:`process.starting_file`): if we are killed between
-        the two, the next run finds it.
+        says that the device is ours (:meth:`applier.paths.Paths.starting`): if we are killed
+        between the two, the next run finds it.
         """
-        if links.link_index(name):
-            raise Exists("create userspace WireGuard device", name, "the link is already there")
-        path = self._socket(name)
-        if process.answers(path):
-            raise Exists("create userspace WireGuard device", name, f"a process answers at {path}")
         process.require()
-        path.unlink(missing_ok=True)
-        starting = process.starting_file(self._run_dir, name)
-        starting.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        starting.touch(mode=0o600)
+        path = self._socket(name)
+        if links.link_index(name):
+            raise Exists("create WireGuard device", name, "a link of that name is there")
+        if process.answers(path):
+            raise Exists("create WireGuard device", name, f"a process answers at {path}")
+        starting = self._starting(name)
         try:
+            path.unlink(missing_ok=True)
+            starting.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            starting.touch(mode=0o600)
             process.start(name, path)
             links.set_group(name, group)
-        finally:
+            starting.unlink()
+        except (HostError, OSError) as error:
             # A device without its group still needs the file; nothing else does.
             if not links.link_index(name):
                 starting.unlink(missing_ok=True)
-        starting.unlink(missing_ok=True)
+            if isinstance(error, HostError):
+                raise
+            raise HostError("create WireGuard device", name, str(error)) from error
 
     def get(self, name: str) -> LiveDevice:
         """Read the whole device."""
@@ -90,10 +94,13 @@ class UserspaceWireGuard:
             if not found:
                 raise
         process.await_end(path)
-        process.starting_file(self._run_dir, name).unlink(missing_ok=True)
+        self._starting(name).unlink(missing_ok=True)
 
     def _socket(self, name: str) -> Path:
         return self._socket_dir / f"{name}.sock"
+
+    def _starting(self, name: str) -> Path:
+        return Paths(run=self._run_dir).starting(name)
 
     def _exchange(self, name: str, request: bytes) -> str:
         """Send one operation, return its whole answer."""

@@ -1,0 +1,67 @@
+"""Take this very process into a network and a mount namespace of its own, and back."""
+
+import contextlib
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+_CLONE_NEWNS = 0x00020000
+_CLONE_NEWNET = 0x40000000
+
+
+@contextlib.contextmanager
+def own_namespaces() -> Iterator[None]:
+    """Enter new namespaces with an empty ``/run``; end what still runs in them, and come back.
+
+    The process must have no other threads that matter: namespaces are a thread's.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def call(name: str, *arguments: int) -> None:
+        if getattr(libc, name)(*arguments):
+            raise OSError(ctypes.get_errno(), name)
+
+    folder = Path.cwd()
+    with contextlib.ExitStack() as stack:
+        before = {}
+        for kind in ("net", "mnt"):
+            before[kind] = os.open(f"/proc/thread-self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
+            stack.callback(os.close, before[kind])
+        call("unshare", _CLONE_NEWNET | _CLONE_NEWNS)
+        try:
+            subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+            subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
+            yield
+        finally:
+            for pid in processes_here("wireguard-go"):
+                os.kill(pid, signal.SIGKILL)
+            call("setns", before["mnt"], 0)
+            call("setns", before["net"], 0)
+            os.chdir(folder)
+
+
+def processes_here(name: str) -> list[int]:
+    """Return the processes of a name whose network namespace is ours."""
+    ours = Path("/proc/thread-self/ns/net").stat().st_ino
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):  # they come and go
+            here = entry.name.isdigit() and (entry / "ns/net").stat().st_ino == ours
+            if here and (entry / "comm").read_text().strip() == name:
+                found.append(int(entry.name))
+    return found
+
+
+def why_not(program: str = "") -> str:
+    """Return what is missing to do this here; empty when nothing is."""
+    if os.geteuid() != 0:
+        return "not root"
+    if program and not shutil.which(program):
+        return f"no {program}"
+    if program and not Path("/dev/net/tun").exists():
+        return "no /dev/net/tun"
+    return ""
