@@ -1,0 +1,96 @@
+"""Turn a command line into a call of one command, and its outcome into an exit code."""
+
+import argparse
+import gc
+import os
+import sys
+from collections.abc import Sequence
+
+from wormhole import __version__
+from wormhole.commands import COMMANDS, OVERVIEW
+from wormhole.console import ColorMode, err, out
+from wormhole.exit import Exit
+from wormhole.failure import explain_failure
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; return its exit code. Never raises, never prints a traceback."""
+    collecting = gc.isenabled()
+    # A process this short ends before a collection would pay; a large inventory doubles in time.
+    gc.disable()
+    try:
+        code = _run_command(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+    except BaseException as error:  # noqa: BLE001 - the one place that sees everything
+        code = explain_failure(error)
+        _drop_unwritten_output()
+    finally:
+        if collecting:
+            gc.enable()
+    return int(code)
+
+
+def _run_command(argv: Sequence[str]) -> int:
+    if not argv:
+        out(OVERVIEW)
+        return Exit.OK
+    parser = build_parser()
+    try:
+        arguments = parser.parse_args(argv)
+    except SystemExit as ended:  # how argparse says "done" (0) and "not like that" (2)
+        return int(ended.code or 0)
+    command = arguments.command
+    if command is None:
+        parser.print_usage(sys.stderr)
+        err("wormhole: name a command; 'wormhole' alone shows them all")
+        return Exit.INPUT
+    return COMMANDS[command].run(arguments)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of the whole command line, in the order of the work."""
+    parser = argparse.ArgumentParser(
+        prog="wormhole",
+        description="Compile a Kubernetes inventory into an encrypted overlay; converge hosts.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"wormhole {__version__}",
+        help="Print the version and leave.",
+    )
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for name, command in COMMANDS.items():
+        subparser = subparsers.add_parser(
+            name, help=command.SUMMARY, description=command.DESCRIPTION, allow_abbrev=False
+        )
+        command.configure(subparser)
+        _add_global_options(subparser)
+    return parser
+
+
+def _add_global_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how it reads")
+    group.add_argument(
+        "--color",
+        choices=[str(mode) for mode in ColorMode],
+        default=str(ColorMode.AUTO),
+        help="Colour the output: auto does so on a terminal, unless NO_COLOR is set.",
+    )
+    group.add_argument(
+        "-v", "--verbose", action="store_true", help="Show what is otherwise summed up."
+    )
+
+
+def _drop_unwritten_output() -> None:
+    """Let the interpreter's last flush succeed: what is left has no reader any more."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device, not a file of ours
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(run())

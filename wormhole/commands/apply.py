@@ -1,0 +1,55 @@
+"""``wormhole apply``: this host becomes what its document says."""
+
+import argparse
+from typing import Final
+
+from wormhole.options import add_host_folders, add_state
+
+SUMMARY: Final = "Make this host what its document says; verify it, or put it back."
+DESCRIPTION: Final = (
+    "Plan, carry the plan out, and plan again: the second plan must be empty. When a change fails,"
+    " what does not depend on it goes on; then everything that was ours is put back as it was."
+    " A second apply finds nothing to do and writes nothing. What is not marked as Wormhole's is"
+    " never touched; where it is in the way, that is a conflict (exit code 4)."
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own arguments."""
+    add_state(parser)
+    add_host_folders(parser)
+    parser.add_argument(
+        "--allow-mass-delete",
+        action="store_true",
+        help="Allow a plan that removes more than a fifth of what is Wormhole's here.",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Converge under the lock, and say what came of it."""
+    from applier.converge import converge  # noqa: PLC0415 - the applier is for the host's commands
+    from wormhole import thishost  # noqa: PLC0415
+    from wormhole.outcomeview import show_progress  # noqa: PLC0415
+    from wormhole.planview import shorten_digest  # noqa: PLC0415
+    from wormhole.reporting import print_outcome, print_plan  # noqa: PLC0415
+    from wormhole.statefolder import read_resolved  # noqa: PLC0415
+
+    resolved = read_resolved(arguments.state, arguments.host)
+    thishost.require_root()
+    paths = thishost.paths_from(arguments)
+    host, vault = thishost.open_host(paths)
+    with thishost.hold_lock(paths):
+        outcome = converge(
+            host,
+            resolved,
+            vault=vault,
+            paths=paths,
+            allow_mass_delete=arguments.allow_mass_delete,
+            progress=show_progress,
+        )
+    print_plan(outcome.plan, arguments)
+    if outcome.plan.changes:
+        digest = shorten_digest(outcome.plan.digest)
+        converged = f"{outcome.plan.host} matches its desired state {digest}"
+        print_outcome(outcome, arguments, verb="Applied", converged=converged)
+    return outcome.exit_code

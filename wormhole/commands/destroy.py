@@ -1,0 +1,75 @@
+"""``wormhole destroy``: this host becomes as it was before Wormhole."""
+
+import argparse
+from typing import TYPE_CHECKING, Final
+
+from wormhole.console import out
+from wormhole.exit import Exit
+from wormhole.options import add_host_folders
+
+if TYPE_CHECKING:
+    from applier.plan import Plan
+
+SUMMARY: Final = "Remove all that is Wormhole's from this host, and nothing else."
+DESCRIPTION: Final = (
+    "Remove every device, route, rule, chain and file that carries Wormhole's mark, and put sysctls"
+    " back as they were. Needs no state folder: the marks say what is whose. Keys stay, unless"
+    " --purge is given."
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own arguments."""
+    parser.add_argument(
+        "--host",
+        metavar="NODE",
+        help="Refuse unless this machine was applied as this node: a guard against the wrong"
+        " terminal.",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="Only list what would go; exit code as plan's."
+    )
+    parser.add_argument(
+        "--purge",
+        action="store_true",
+        help="Remove the keys too; the node then needs a new MeshNode to come back.",
+    )
+    add_host_folders(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List what goes, remove it under the lock, and say what came of it."""
+    from applier.destroy import destroy, plan_destroy  # noqa: PLC0415 - for the host's commands
+    from wormhole import thishost  # noqa: PLC0415
+    from wormhole.outcomeview import show_progress  # noqa: PLC0415
+    from wormhole.reporting import print_outcome  # noqa: PLC0415
+
+    thishost.require_root()
+    paths = thishost.paths_from(arguments)
+    host, vault = thishost.open_host_without_key(paths)
+    if arguments.dry_run:
+        found = plan_destroy(host, vault=vault, paths=paths)
+        _check_and_show(found, arguments)
+        return Exit.CHANGES if found.changes else Exit.OK
+    with thishost.hold_lock(paths):
+        _check_and_show(plan_destroy(host, vault=vault, paths=paths), arguments)
+        outcome = destroy(
+            host, vault=vault, paths=paths, purge=arguments.purge, progress=show_progress
+        )
+    print_outcome(outcome, arguments, verb="Destroyed", converged="nothing of Wormhole's is left")
+    return outcome.exit_code
+
+
+def _check_and_show(found: "Plan", arguments: argparse.Namespace) -> None:
+    """List what goes, unless this is not the machine that was meant."""
+    from schemas.problems import Problems  # noqa: PLC0415 - values cost 20 ms that --version saves
+    from wormhole.reporting import print_plan  # noqa: PLC0415
+
+    if arguments.host is not None and found.host and arguments.host != found.host:
+        rule = f"this machine was applied as {found.host!r}: nothing was removed"
+        raise Problems.one(rule, path="--host", value=arguments.host)
+    if found.changes:
+        title = f"Destroy on {found.host or 'this host'}: what carries Wormhole's mark goes"
+        print_plan(found, arguments, title=title)
+    else:
+        out("No changes: nothing of Wormhole's is on this host.")

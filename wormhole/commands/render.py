@@ -1,0 +1,66 @@
+"""``wormhole render``: desired state becomes the text that native tools take."""
+
+import argparse
+from pathlib import Path
+from typing import Final
+
+from wormhole.console import out
+from wormhole.exit import Exit
+from wormhole.options import add_host
+
+SUMMARY: Final = "Write what native tools take: ip, wg, iptables, sysctl, CNI."
+DESCRIPTION: Final = (
+    "Render one host, or all: ip.batch (ip -force -batch), a wg configuration (wg addconf; without"
+    " any key that is secret), iptables.rules and ip6tables.rules (iptables-restore --noflush),"
+    " sysctl.conf (sysctl -p) and the CNI configuration. Loading these by hand gives what apply"
+    " gives."
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own arguments."""
+    parser.add_argument(
+        "state", metavar="STATE", type=Path, help="The state folder that compile wrote."
+    )
+    which = parser.add_mutually_exclusive_group()
+    add_host(which)
+    which.add_argument("--all", action="store_true", help="Render every host; needs -o.")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR",
+        type=Path,
+        help="Write the files to DIR/NODE/ rather than to standard output.",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Render to standard output, or to a folder for each host."""
+    from wormhole.artifacts import print_artifacts, write_host  # noqa: PLC0415 - jinja2 is 55 ms
+    from wormhole.remarks import say_warnings  # noqa: PLC0415
+    from wormhole.statefolder import read_resolved  # noqa: PLC0415
+
+    if arguments.all:
+        return _render_all(arguments)
+    resolved = read_resolved(arguments.state, arguments.host)
+    if arguments.output is None:
+        print_artifacts(resolved)
+        return Exit.OK
+    say_warnings(write_host(arguments.output, resolved), arguments.color)
+    out(f"ok: host {resolved.host.name} rendered to {arguments.output / resolved.host.name}")
+    return Exit.OK
+
+
+def _render_all(arguments: argparse.Namespace) -> int:
+    from schemas.problems import Problems  # noqa: PLC0415 - as above
+    from wormhole.artifacts import write_all  # noqa: PLC0415
+    from wormhole.remarks import count, say_warnings  # noqa: PLC0415
+    from wormhole.statefolder import read_hosts, read_mesh  # noqa: PLC0415
+
+    if arguments.output is None:
+        rule = "give -o DIR: all hosts do not fit on standard output"
+        raise Problems.one(rule, path="--all")
+    mesh, hosts = read_mesh(arguments.state), read_hosts(arguments.state)
+    say_warnings(write_all(arguments.output, mesh, hosts), arguments.color)
+    out(f"ok: {count(len(hosts), 'host')} rendered to {arguments.output}")
+    return Exit.OK

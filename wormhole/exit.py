@@ -1,0 +1,32 @@
+"""What each exit code means: the contract with whoever runs wormhole from a script."""
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """The exit codes. Every command uses these and no other."""
+
+    OK = 0
+    """Done; for ``plan``: nothing to change."""
+    CHANGES = 1
+    """``plan`` only: there are changes to make."""
+    INPUT = 2
+    """The input's author must act: the command line, the inventory, the state, a key."""
+    UNOBSERVABLE = 3
+    """The host could not be observed; nothing was written to it."""
+    CONFLICT = 4
+    """Something foreign is in the way of something of ours; it was left alone."""
+    REFUSED = 5
+    """The plan is stale, or removes more than may be removed without being told to."""
+    REVERTED = 6
+    """A change failed and what had been changed was put back."""
+    NOT_REVERTED = 7
+    """A change failed and not everything could be put back."""
+    BUG = 70
+    """A bug in wormhole (``EX_SOFTWARE`` of sysexits.h)."""
+    LOCKED = 75
+    """Another applier holds this host's lock: try again (``EX_TEMPFAIL``)."""
+    INTERRUPTED = 130
+    """Ended by Ctrl-C (128 + SIGINT)."""
+    BROKEN_PIPE = 141
+    """Whoever read the output went away (128 + SIGPIPE)."""

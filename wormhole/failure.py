@@ -1,0 +1,80 @@
+"""Turn an exception into an exit code and the sentences that its reader needs.
+
+This is the one place that knows which exception means which exit code. Sentences go to
+standard error; a traceback never does, unless ``WORMHOLE_DEBUG=1`` asks for it.
+"""
+
+import errno
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from wormhole import __version__
+from wormhole.console import err
+from wormhole.exit import Exit
+
+_ROOT: Final = Path(__file__).resolve().parent.parent
+_ROOMS: Final = ("schemas", "compiler", "renderers", "applier", "wormhole")
+_OUTPUT_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
+
+
+def explain_failure(error: BaseException) -> Exit:
+    """Say on standard error what went wrong; return the exit code that belongs to it."""
+    if isinstance(error, KeyboardInterrupt):
+        err("wormhole: interrupted")
+        return Exit.INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        return Exit.BROKEN_PIPE
+    if isinstance(error, OSError) and error.filename is None and error.errno in _OUTPUT_ERRORS:
+        err(f"wormhole: cannot write the output: {(error.strerror or str(error)).lower()}")
+        return Exit.INPUT
+    known = _explain_known(error)
+    return known if known is not None else _explain_bug(error)
+
+
+def _explain_known(error: BaseException) -> Exit | None:
+    # Only now: a command that fails early must not pay for rooms it never entered.
+    from applier.errors import HostError, Locked  # noqa: PLC0415
+    from schemas.problems import Problems  # noqa: PLC0415
+
+    match error:
+        case Problems():
+            for problem in error.problems:
+                err(f"error: {problem}")
+            return Exit.INPUT
+        case Locked():
+            err(f"wormhole: another applier is at work on this host: {error}")
+            return Exit.LOCKED
+        case HostError():
+            err(f"wormhole: {error}\nnothing was changed: what cannot be read is not empty")
+            return Exit.UNOBSERVABLE
+        case _:
+            return None
+
+
+def _explain_bug(error: BaseException) -> Exit:
+    if os.environ.get("WORMHOLE_DEBUG") == "1":
+        import traceback  # noqa: PLC0415 - paid only when asked for
+
+        traceback.print_exception(error)
+    message = f": {error}" if str(error) else ""
+    err(
+        f"wormhole: this is a bug in wormhole {__version__}, not in your input\n"
+        f"  {type(error).__name__}{message}\n"
+        f"  at {_place_of(error.__traceback__)}\n"
+        "please report these lines, and the command, to whoever gave you wormhole;\n"
+        "WORMHOLE_DEBUG=1 prints the whole traceback (look for secrets before you share it)"
+    )
+    return Exit.BUG
+
+
+def _place_of(traceback: TracebackType | None) -> str:
+    """Return ``file:line`` of the innermost frame that is ours."""
+    place = "an unknown place"
+    while traceback is not None:
+        file = Path(traceback.tb_frame.f_code.co_filename)
+        if file.is_relative_to(_ROOT) and file.relative_to(_ROOT).parts[0] in _ROOMS:
+            place = f"{file.relative_to(_ROOT)}:{traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    return place

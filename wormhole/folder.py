@@ -1,0 +1,128 @@
+"""Write files into one folder: whole or not at all, only when they differ, never outside it."""
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final, Self
+
+from schemas.problems import Problems
+
+_TEMPORARY: Final = ".wormhole.tmp"
+"""One name is enough: a folder has one writer at a time, and a crash leaves one file at most."""
+
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Folder:
+    """An open folder. Names in it are plain names; a symbolic link there is never followed."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self._descriptor = descriptor
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path) -> Iterator[Self]:
+        """Open a folder, made if it is not there, and lock out its other writers.
+
+        Raises:
+            Problems: it cannot be made or opened.
+
+        """
+        with explain_os_errors(path, "cannot open the folder"):
+            path.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, _DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield cls(path, descriptor)
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def open_inside(self, name: str) -> Iterator[Self]:
+        """Open a folder inside this one, made if it is not there."""
+        path = self.path / name
+        with explain_os_errors(path, "cannot open the folder"):
+            with suppress(FileExistsError):
+                os.mkdir(name, dir_fd=self._descriptor)
+            descriptor = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=self._descriptor)
+        try:
+            yield type(self)(path, descriptor)
+        finally:
+            os.close(descriptor)
+
+    def names(self) -> list[str]:
+        """Return the names in the folder, sorted, hidden ones left out."""
+        names = os.listdir(self._descriptor)  # noqa: PTH208 - pathlib lists no descriptors
+        return sorted(name for name in names if not name.startswith("."))
+
+    def read(self, name: str) -> bytes | None:
+        """Return a regular file's content; None for anything else."""
+        try:
+            descriptor = os.open(name, _READ, dir_fd=self._descriptor)
+        except OSError:
+            return None
+        with os.fdopen(descriptor, "rb") as file:
+            try:
+                return file.read()
+            except OSError:  # a folder opens, but does not read
+                return None
+
+    def write_changed(self, name: str, content: bytes) -> bool:
+        """Make a file's content so; return whether it had to be written.
+
+        Through a temporary name and a rename, so that a reader sees old or new, and a link at
+        this name is replaced rather than followed. No fsync: what is written can be made again.
+
+        Raises:
+            Problems: it cannot be written.
+
+        """
+        if self.read(name) == content:
+            return False
+        with explain_os_errors(self.path / name, "cannot write the file"):
+            self._write_temporary(content)
+            try:
+                os.rename(
+                    _TEMPORARY, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor
+                )
+            except OSError:
+                os.unlink(_TEMPORARY, dir_fd=self._descriptor)
+                raise
+        return True
+
+    def remove(self, name: str) -> None:
+        """Remove a file (a link, not what it points to).
+
+        Raises:
+            Problems: it cannot be removed.
+
+        """
+        with explain_os_errors(self.path / name, "cannot remove the file"):
+            os.unlink(name, dir_fd=self._descriptor)
+
+    def _write_temporary(self, content: bytes) -> None:
+        descriptor = os.open(_TEMPORARY, _WRITE, 0o666, dir_fd=self._descriptor)
+        try:
+            left = memoryview(content)
+            while left:
+                left = left[os.write(descriptor, left) :]
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def explain_os_errors(path: Path, what: str) -> Iterator[None]:
+    """Turn the file system's refusals into a :class:`~schemas.problems.Problem` at a path."""
+    try:
+        yield
+    except OSError as error:
+        why = (os.strerror(error.errno) if error.errno else str(error)).lower()
+        if error.errno in (errno.ELOOP, errno.ENOTDIR) and path.is_symlink():
+            why = "it is a symbolic link, which is not followed out of its folder"
+        raise Problems.one(f"{what}: {why}", file=str(path)) from error

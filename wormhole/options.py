@@ -1,0 +1,66 @@
+"""The options that several commands share, each with its one sentence."""
+
+import argparse
+import os
+from pathlib import Path
+
+
+def add_state(parser: argparse.ArgumentParser) -> None:
+    """Add STATE and --host: one host of a state folder."""
+    parser.add_argument(
+        "state", metavar="STATE", type=Path, help="The state folder that compile wrote."
+    )
+    add_host(parser)
+
+
+def add_host(parser: argparse._ActionsContainer) -> None:
+    """Add --host."""
+    parser.add_argument(
+        "--host",
+        metavar="NODE",
+        help="The node's name; without it the state's only host, or the one named like this"
+        " machine.",
+    )
+
+
+def add_data_dir(parser: argparse.ArgumentParser) -> None:
+    """Add --data-dir: where the host keeps its keys and its memory."""
+    parser.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        type=Path,
+        default=_from_environment("WORMHOLE_DATA_DIR", "/var/lib/wormhole"),
+        help="The folder with this host's keys (WORMHOLE_DATA_DIR; now %(default)s).",
+    )
+
+
+def add_host_folders(parser: argparse.ArgumentParser) -> None:
+    """Add the three folders that a host's commands use."""
+    add_data_dir(parser)
+    parser.add_argument(
+        "--cni-conf-dir",
+        metavar="DIR",
+        type=Path,
+        default=_from_environment("WORMHOLE_CNI_CONF_DIR", "/etc/cni/net.d"),
+        help="The folder of CNI configurations (WORMHOLE_CNI_CONF_DIR; now %(default)s).",
+    )
+    parser.add_argument(
+        "--run-dir",
+        metavar="DIR",
+        type=Path,
+        default=_from_environment("WORMHOLE_RUN_DIR", "/run/wormhole"),
+        help="The folder of the lock and run-time files (WORMHOLE_RUN_DIR; now %(default)s).",
+    )
+
+
+def add_json(parser: argparse.ArgumentParser, document: str) -> None:
+    """Add --json: print a document in place of text."""
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help=f"Print the {document} document instead (schemas/{document}.schema.json).",
+    )
+
+
+def _from_environment(variable: str, otherwise: str) -> Path:
+    return Path(os.environ.get(variable) or otherwise)

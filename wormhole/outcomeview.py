@@ -1,0 +1,58 @@
+"""What came of an apply or a destroy to sentences; the last one is stable."""
+
+from collections.abc import Iterable
+
+from applier.outcome import Failure, Outcome
+from applier.plan import Action
+from wormhole.console import Paint, paint_plain, progress
+from wormhole.planview import describe_change
+from wormhole.remarks import count
+
+
+def show_progress(kind: str, done: int, total: int) -> None:
+    """Show how far the work is, where a person is looking."""
+    progress(f"{kind}: {done} of {count(total, 'change')} made")
+
+
+def describe_troubles(outcome: Outcome, paint: Paint = paint_plain) -> str:
+    """Say what went wrong, one a line; empty when nothing did."""
+    word = paint("error", "error")
+    return "\n".join(f"{word}: {trouble}" for trouble in _troubles_of(outcome))
+
+
+def summarise_outcome(outcome: Outcome, *, verb: str, converged: str) -> str:
+    """Return the last line: the verb in the past, and what is true when all went well."""
+    if outcome.refused:
+        return f"Refused: {outcome.refused}; nothing was changed."
+    made = f"{count(len(outcome.done), 'change')} made"
+    if outcome.reverted is not None:
+        return f"Failed: {_count_failed(outcome)}; {_describe_revert(outcome)}."
+    if outcome.left.conflicts:
+        conflicts = count(len(outcome.left.conflicts), "conflict")
+        return f"{verb}: {made}; {conflicts} left, with what is not Wormhole's."
+    return f"{verb}: {made}; {converged}."
+
+
+def _count_failed(outcome: Outcome) -> str:
+    if not outcome.failures:
+        return "the host is not as desired after all changes"
+    total = sum(change.action != Action.CONFLICT for change in outcome.plan.changes)
+    return f"{len(outcome.failures)} of {count(total, 'change')} could not be made"
+
+
+def _describe_revert(outcome: Outcome) -> str:
+    if outcome.reverted:
+        return "what had been changed was put back"
+    return "not everything could be put back: wormhole plan shows what is left"
+
+
+def _troubles_of(outcome: Outcome) -> Iterable[str]:
+    yield from map(_describe_failure, outcome.failures)
+    yield from outcome.trouble
+
+
+def _describe_failure(failure: Failure) -> str:
+    said = describe_change(failure.change)
+    if failure.skipped:
+        return f"{said}: not tried: {failure.reason}"
+    return f"{said}: {failure.reason}"

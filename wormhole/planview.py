@@ -1,0 +1,218 @@
+"""A plan to text that a careful operator reads before saying yes."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from itertools import groupby
+from typing import Final
+
+from applier.plan import Action, Cause, Change, Plan, Risk
+from schemas.state import Value
+from wormhole.console import Paint, paint_plain
+from wormhole.fieldview import FieldText, describe_difference, describe_value
+from wormhole.remarks import count
+
+_ALIKE: Final = 5
+"""More changes than this that read alike become one line."""
+_NAMED: Final = 3
+_LINE: Final = 76
+"""How much is said beside a key before it goes to lines of its own."""
+_LINES: Final = 6
+"""How many lines of one field are shown unless all are asked for."""
+_INDENT: Final = " " * 8
+
+
+class _Sign(Value, frozen=True, kw_only=True):
+    sign: str
+    verb: str
+    style: str
+    meaning: str
+
+
+_SIGNS: Final = {
+    Action.CREATE: _Sign(sign="+", verb="create", style="create", meaning="+ create"),
+    Action.UPDATE: _Sign(sign="~", verb="change", style="change", meaning="~ change in place"),
+    Action.DELETE: _Sign(sign="-", verb="delete", style="delete", meaning="- delete"),
+    Action.RECREATE: _Sign(
+        sign="-/+", verb="re-create", style="recreate", meaning="-/+ delete and create anew"
+    ),
+    Action.CONFLICT: _Sign(
+        sign="!", verb="conflict", style="conflict", meaning="! foreign and in the way: left alone"
+    ),
+}
+
+_CAUSES: Final = {
+    Cause.DESIRED: "the desired state changed since the last apply",
+    Cause.DRIFT: "drift, the host was changed by something else since the last apply",
+    Cause.BOTH: "the desired state changed since the last apply, and the host drifted",
+}
+
+_TAGS: Final = {
+    Cause.DESIRED: "desired changed",
+    Cause.DRIFT: "drift",
+    Cause.BOTH: "desired changed, drift",
+}
+
+
+class _Row(Value, frozen=True, kw_only=True):
+    """One change, or several that read alike."""
+
+    change: Change
+    """The first of them."""
+    keys: tuple[str, ...]
+    fields: tuple[FieldText, ...]
+
+
+class _View(Value, frozen=True, kw_only=True):
+    """How this reader wants it."""
+
+    paint: Paint
+    verbose: bool
+    name_causes: bool
+    """Causes differ, so each change says its own."""
+
+
+def describe_changes(
+    plan: Plan, *, title: str = "", paint: Paint = paint_plain, verbose: bool = False
+) -> str:
+    """Return what changes: a heading, a legend, and a paragraph for each kind in plan order."""
+    heading = title or f"Plan for {plan.host}, towards desired state {shorten_digest(plan.digest)}"
+    blocks = ["\n".join([paint("strong", heading), *_describe_signs(plan, paint)])]
+    view = _View(
+        paint=paint,
+        verbose=verbose,
+        name_causes=len(_causes_of(plan)) > 1,
+    )
+    for kind, changes in groupby(plan.changes, key=lambda change: change.kind):
+        rows = _collapse(changes, verbose=verbose)
+        blocks.append("\n".join([paint("strong", kind), *_describe_rows(rows, view)]))
+    return "\n\n".join(blocks)
+
+
+def summarise_plan(plan: Plan) -> str:
+    """Return the last line, the one that scripts look for. It has no colour."""
+    if not plan.changes:
+        digest = shorten_digest(plan.digest)
+        return f"No changes: {plan.host} matches its desired state {digest}."
+    actions = Counter(change.action for change in plan.changes)
+    return (
+        f"Plan: {actions[Action.CREATE]} to create, {actions[Action.UPDATE]} to change,"
+        f" {actions[Action.DELETE]} to delete, {actions[Action.RECREATE]} to re-create;"
+        f" {count(actions[Action.CONFLICT], 'conflict')}."
+    )
+
+
+def describe_change(change: Change) -> str:
+    """Return one change in a few words: ``create route 10.244.0.0/16``."""
+    return f"{_SIGNS[change.action].verb} {change.kind} {change.key}"
+
+
+def shorten_digest(digest: str) -> str:
+    """Return enough of a digest to tell two apart."""
+    return f"sha256:{digest.removeprefix('sha256:')[:12]}"
+
+
+def _describe_signs(plan: Plan, paint: Paint) -> Iterable[str]:
+    """Explain the signs that occur, and say once what is the same for every change."""
+    actions = {change.action for change in plan.changes}
+    legend = "   ".join(sign.meaning for action, sign in _SIGNS.items() if action in actions)
+    yield paint("faint", f"  {legend}")
+    causes = _causes_of(plan)
+    if len(causes) == 1:
+        yield f"  why:  {_CAUSES[causes.pop()]}"
+    risks = Counter(change.risk for change in plan.changes if change.action != Action.CONFLICT)
+    if risks:
+        parts = [f"{risk} ({risks[risk]})" for risk in reversed(Risk) if risks[risk]]
+        yield f"  risk: {'all hitless' if set(risks) == {Risk.HITLESS} else ', '.join(parts)}"
+
+
+def _causes_of(plan: Plan) -> set[Cause]:
+    """Return why, of what will be done; a conflict has no cause of ours."""
+    return {change.cause for change in plan.changes if change.action != Action.CONFLICT}
+
+
+def _collapse(changes: Iterable[Change], *, verbose: bool) -> tuple[_Row, ...]:
+    """Join what reads alike: first what says the same, then what touches the same fields."""
+    rows = tuple(_Row(change=c, keys=(c.key,), fields=_describe_fields(c)) for c in changes)
+    if verbose:
+        return rows
+    return _join(_join(rows, lambda row: row.fields), _generalise)
+
+
+def _join(rows: tuple[_Row, ...], say: Callable[[_Row], tuple[FieldText, ...]]) -> tuple[_Row, ...]:
+    """Make one row of many that ``say`` the same, at the place of the first of them."""
+    alike: dict[object, list[_Row]] = {}
+    for row in rows:
+        change = row.change
+        sort = (change.action, change.cause, change.risk, change.note, len(row.keys) > 1)
+        alike.setdefault((sort, say(row)), []).append(row)
+    joined: list[_Row] = []
+    for members in alike.values():
+        if len(members) > _ALIKE:
+            keys = tuple(key for member in members for key in member.keys)
+            joined.append(_Row(change=members[0].change, keys=keys, fields=say(members[0])))
+        else:
+            joined += members
+    order = {row.keys[0]: place for place, row in enumerate(rows)}
+    return tuple(sorted(joined, key=lambda row: order[row.keys[0]]))
+
+
+def _generalise(row: _Row) -> tuple[FieldText, ...]:
+    """Say which fields differ, not how; of whole objects say nothing."""
+    if len(row.keys) > 1:
+        return row.fields
+    if row.change.action in (Action.UPDATE, Action.RECREATE):
+        return tuple(FieldText(name=field.name, text="(each its own)") for field in row.fields)
+    return ()
+
+
+def _describe_fields(change: Change) -> tuple[FieldText, ...]:
+    match change.action:
+        case Action.CREATE:
+            return describe_value(change.after)
+        case Action.DELETE:
+            return describe_value(change.before)
+        case Action.UPDATE | Action.RECREATE:
+            return describe_difference(change.before, change.after)
+        case Action.CONFLICT:
+            return ()
+
+
+def _describe_rows(rows: tuple[_Row, ...], view: _View) -> Iterable[str]:
+    width = max((len(row.keys[0]) for row in rows if len(row.keys) == 1), default=0)
+    for row in rows:
+        sign = _SIGNS[row.change.action]
+        marked = view.paint(sign.style, f"{sign.sign:>3} {sign.verb:<9}")
+        said = ", ".join(map(str, row.fields))
+        listed = view.verbose or row.change.action in (Action.UPDATE, Action.RECREATE)
+        fits = len(said) <= _LINE and not (listed and any(field.lines for field in row.fields))
+        beside = said if fits else ""
+        tail = "  ".join(part for part in (beside, _tags(row.change, view)) if part)
+        key = row.keys[0].ljust(width) if len(row.keys) == 1 else _name_some(row.keys)
+        yield f"{marked} {key}  {tail}".rstrip()
+        if not fits:
+            yield from _describe_on_lines(row.fields, view)
+        if row.change.note:
+            yield f"{_INDENT}{row.change.note}"
+
+
+def _describe_on_lines(fields: Iterable[FieldText], view: _View) -> Iterable[str]:
+    for field in fields:
+        yield f"{_INDENT}{field}"
+        shown = field.lines if view.verbose else field.lines[:_LINES]
+        for line in shown:
+            yield f"{_INDENT}  {line}"
+        if len(field.lines) > len(shown):
+            yield f"{_INDENT}  and {len(field.lines) - len(shown)} more (-v shows them)"
+
+
+def _tags(change: Change, view: _View) -> str:
+    if change.action == Action.CONFLICT:
+        return ""
+    cause = _TAGS[change.cause] if view.name_causes else ""
+    risk = str(change.risk) if change.risk != Risk.HITLESS else ""
+    tags = ", ".join(tag for tag in (cause, risk) if tag)
+    return view.paint("faint", f"[{tags}]") if tags else ""
+
+
+def _name_some(keys: tuple[str, ...]) -> str:
+    return f"{len(keys)} of these: {', '.join(keys[:_NAMED])} ... {keys[-1]}"

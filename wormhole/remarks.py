@@ -1,0 +1,35 @@
+"""Say problems, warnings and counts: one a line, so that each can be grepped and clicked on."""
+
+import sys
+from collections.abc import Iterable
+
+from schemas.problems import Problem
+from wormhole.console import choose_paint, err
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Return ``1 node``, ``2 nodes``, ``2 entries``."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def say_problems(problems: Iterable[Problem], color: str) -> None:
+    """Print what makes an input unusable."""
+    _say("error", problems, color)
+
+
+def say_warnings(warnings: Iterable[Problem], color: str) -> None:
+    """Print what the author should know, and what was done about it."""
+    _say("warning", warnings, color)
+
+
+def count_problems(problems: tuple[Problem, ...]) -> str:
+    """Return ``3 problems in 2 files``."""
+    files = {problem.file for problem in problems if problem.file}
+    where = f" in {count(len(files), 'file')}" if files else ""
+    return count(len(problems), "problem") + where
+
+
+def _say(severity: str, problems: Iterable[Problem], color: str) -> None:
+    paint = choose_paint(color, sys.stderr)
+    for problem in problems:
+        err(f"{paint(severity, severity)}: {problem}")

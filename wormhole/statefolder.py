@@ -1,0 +1,207 @@
+"""Read and write a state folder: ``mesh.json``, and ``hosts/<node>.json`` for each host.
+
+The folder is meant to live in a repository, so a write touches only what changed, removes the
+documents of hosts that left, and leaves every other file alone.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from schemas.document import dump, host_file_name, load_host, load_mesh
+from schemas.problems import Problem, Problems
+from schemas.resolve import resolve
+from schemas.state import HostState, MeshState, ResolvedHost, Value
+from schemas.values import NodeName
+from wormhole.folder import Folder, explain_os_errors
+
+MESH_FILE: Final = "mesh.json"
+HOSTS_FOLDER: Final = "hosts"
+_SHOWN_HOSTS: Final = 5
+
+
+class Written(Value, frozen=True, kw_only=True):
+    """What writing a state did, by the files' paths inside the folder."""
+
+    written: tuple[str, ...] = ()
+    unchanged: int = 0
+    removed: tuple[str, ...] = ()
+
+
+def is_state_folder(folder: Path) -> bool:
+    """Whether a folder looks like one that ``compile`` wrote."""
+    return (folder / MESH_FILE).is_file()
+
+
+def read_mesh(folder: Path) -> MeshState:
+    """Read the mesh's document.
+
+    Raises:
+        Problems: it is missing, unreadable or invalid.
+
+    """
+    if folder.is_dir() and not is_state_folder(folder):
+        raise Problems.one(f"not a state folder: it has no {MESH_FILE}", file=str(folder))
+    path = folder / MESH_FILE
+    return load_mesh(read_document(path), str(path))
+
+
+def read_host(folder: Path, name: str) -> HostState:
+    """Read one host's document.
+
+    Raises:
+        Problems: it is missing, unreadable, invalid, or another host's.
+
+    """
+    path = folder / HOSTS_FOLDER / host_file_name(NodeName(name))
+    host = load_host(read_document(path), str(path))
+    if host.name != name:
+        rule = f"the file of host {name!r} holds another host's document"
+        raise Problems.one(rule, file=str(path), path="name", value=host.name)
+    return host
+
+
+def read_resolved(folder: Path, wanted: str | None) -> ResolvedHost:
+    """Read the full desired state of one host; see :func:`choose_host` for which.
+
+    Raises:
+        Problems: anything wrong with the folder, its documents or the choice.
+
+    """
+    mesh = read_mesh(folder)
+    return resolve(mesh, read_host(folder, choose_host(folder, wanted, os.uname().nodename)))
+
+
+def read_hosts(folder: Path) -> tuple[HostState, ...]:
+    """Read every host's document, sorted by file name.
+
+    Raises:
+        Problems: every one that is unreadable, invalid or in the wrong file, at once.
+
+    """
+    hosts: list[HostState] = []
+    problems: list[Problem] = []
+    for file_name in _host_files(folder):
+        path = folder / HOSTS_FOLDER / file_name
+        try:
+            host = load_host(read_document(path), str(path))
+        except Problems as error:
+            problems += error.problems
+            continue
+        expected = host_file_name(host.name)
+        if file_name != expected:
+            rule = f"host {host.name!r} belongs in {expected}"
+            problems.append(Problem(file=str(path), path="name", rule=rule))
+        hosts.append(host)
+    if problems:
+        raise Problems(problems)
+    return tuple(hosts)
+
+
+def choose_host(folder: Path, wanted: str | None, hostname: str) -> str:
+    """Return which host is meant: the one asked for, the only one, or this machine's.
+
+    Raises:
+        Problems: none of these; names a few that there are.
+
+    """
+    files = _host_files(folder)
+    if wanted is not None:
+        if _has_host(files, wanted):
+            return wanted
+        raise Problems.one(f"no such host in this state; {_list_hosts(files)}", value=wanted)
+    if len(files) == 1:
+        path = folder / HOSTS_FOLDER / files[0]
+        return load_host(read_document(path), str(path)).name
+    for name in (hostname, hostname.lower()):  # the kubelet registers a node in lower case
+        if _has_host(files, name):
+            return name
+    rule = f"which host? give --host NODE ({hostname!r}, this machine's name, is none of them)"
+    raise Problems.one(f"{rule}; {_list_hosts(files)}", file=str(folder))
+
+
+def read_document(path: Path) -> bytes:
+    """Read a document's bytes.
+
+    Raises:
+        Problems: it cannot be read.
+
+    """
+    with explain_os_errors(path, "cannot read the file"):
+        return path.read_bytes()
+
+
+def write_state(path: Path, mesh: MeshState, hosts: Iterable[HostState]) -> Written:
+    """Make a state folder hold exactly these documents.
+
+    ``mesh.json`` goes first: it is what makes the folder recognisable, should this end half-way.
+
+    Raises:
+        Problems: the folder holds something else, or cannot be written.
+
+    """
+    wanted = {host_file_name(host.name): host for host in hosts}
+    with Folder.open(path) as folder:
+        _refuse_other_folders(folder, mesh)
+        with folder.open_inside(HOSTS_FOLDER) as inside:
+            written = [MESH_FILE] if folder.write_changed(MESH_FILE, dump(mesh)) else []
+            written += [
+                f"{HOSTS_FOLDER}/{name}"
+                for name, host in wanted.items()
+                if inside.write_changed(name, dump(host))
+            ]
+            removed = _remove_hosts_that_left(inside, set(wanted))
+    return Written(
+        written=tuple(written),
+        unchanged=1 + len(wanted) - len(written),
+        removed=tuple(f"{HOSTS_FOLDER}/{name}" for name in removed),
+    )
+
+
+def _refuse_other_folders(folder: Folder, mesh: MeshState) -> None:
+    content = folder.read(MESH_FILE)
+    if content is None:
+        if folder.names():
+            rule = f"neither empty nor a state folder (no {MESH_FILE}): name another one"
+            raise Problems.one(rule, file=str(folder.path))
+        return
+    held = load_mesh(content, str(folder.path / MESH_FILE))
+    if held.name != mesh.name:
+        rule = f"the folder holds mesh {held.name!r}, the inventory is mesh {mesh.name!r}"
+        hint = f"name another folder, or remove {MESH_FILE} to rename the mesh"
+        raise Problems.one(f"{rule}: {hint}", file=str(folder.path))
+
+
+def _remove_hosts_that_left(hosts: Folder, wanted: set[str]) -> list[str]:
+    """Remove documents of hosts that the mesh lacks; a file that is anything else stays."""
+    removed = []
+    for name in hosts.names():
+        if name in wanted or not name.endswith(".json"):
+            continue
+        try:
+            load_host(hosts.read(name) or b"", name)
+        except Problems:
+            continue
+        hosts.remove(name)
+        removed.append(name)
+    return removed
+
+
+def _host_files(folder: Path) -> list[str]:
+    path = folder / HOSTS_FOLDER
+    with explain_os_errors(path, "cannot read the folder"):
+        names = os.listdir(path)  # noqa: PTH208 - names are all that is wanted
+    return sorted(name for name in names if name.endswith(".json") and not name.startswith("."))
+
+
+def _has_host(files: list[str], name: str) -> bool:
+    return host_file_name(NodeName(name)) in files
+
+
+def _list_hosts(files: list[str]) -> str:
+    if not files:
+        return "it has no hosts"
+    names = ", ".join(file.removesuffix(".json") for file in files[:_SHOWN_HOSTS])
+    more = len(files) - _SHOWN_HOSTS
+    return f"it has {names}" + (f" and {more} more" if more > 0 else "")

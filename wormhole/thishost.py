@@ -1,0 +1,75 @@
+"""Open the doors to this machine for the commands that look at it or change it."""
+
+import argparse
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from applier.errors import Unobservable
+from applier.host import Host
+from applier.paths import Paths
+from applier.vault import Vault
+from schemas.problems import Problems
+
+
+def paths_from(arguments: argparse.Namespace) -> Paths:
+    """Return the folders that the command line names."""
+    return Paths(
+        data=arguments.data_dir.absolute(),
+        cni=arguments.cni_conf_dir.absolute(),
+        run=arguments.run_dir.absolute(),
+    )
+
+
+def require_root() -> None:
+    """Refuse anybody but root.
+
+    Raises:
+        Unobservable: only root may read a WireGuard device, the firewall and the host's key.
+
+    """
+    if os.geteuid() != 0:
+        reason = "only root may read WireGuard devices, the firewall and the host's key: use sudo"
+        raise Unobservable("look at", "this host", reason)
+
+
+def open_host(paths: Paths) -> tuple[Host, Vault]:
+    """Return the doors to this machine, and a vault that holds its private key.
+
+    Raises:
+        Problems: the host has no key yet, or a damaged one.
+
+    """
+    from applier.keys import open_vault  # noqa: PLC0415 - brings cryptography
+    from applier.linux import LinuxHost  # noqa: PLC0415 - brings pyroute2, 170 ms
+    from applier.linux.files import Files  # noqa: PLC0415
+
+    vault, _ = open_vault(Files(), paths)
+    return LinuxHost(vault), vault
+
+
+def open_host_without_key(paths: Paths) -> tuple[Host, Vault | None]:
+    """Return the doors to this machine, and a vault if there is a usable key.
+
+    What is ours can be found and removed without it; it is only needed to put things back.
+    """
+    from applier.linux import LinuxHost  # noqa: PLC0415 - brings pyroute2, 170 ms
+
+    try:
+        return open_host(paths)
+    except Problems:
+        return LinuxHost(Vault(os.urandom(32))), None
+
+
+@contextmanager
+def hold_lock(paths: Paths) -> Iterator[None]:
+    """Be the only applier on this host.
+
+    Raises:
+        Locked: another one is at work.
+
+    """
+    from applier.linux.lock import hold  # noqa: PLC0415 - only what writes needs it
+
+    with hold(paths.run / "lock"):
+        yield
