@@ -1,7 +1,7 @@
 """Turn questions about a path into answers: does it carry this, and who seems to ask?"""
 
+import re
 import sys
-from dataclasses import dataclass
 from typing import Final, Self
 
 from lab.namespace import LabError, Namespace, Process
@@ -24,6 +24,8 @@ import socket, sys
 with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3) as connection:
     print(connection.makefile().read())
 """
+_UNDER_WAY: Final = 10
+"""Unanswered requests at the end of a stream that need not be lost: a fifth of a second."""
 Place = Namespace | Pod
 
 
@@ -58,39 +60,36 @@ def ping_all(place: Place, addresses: tuple[str, ...], *, size: int = 56) -> tup
     return tuple(_run(place, "sh", "-c", f"{script}\nwait").split())
 
 
-@dataclass(frozen=True, kw_only=True)
-class Lost:
-    """What a stream of echo requests came to."""
-
-    sent: int
-    received: int
-
-
 class Stream:
     """Echo requests, fifty a second, until the context is left."""
 
     def __init__(self, place: Place, address: str) -> None:
-        command = ("ping", "-n", "-q", "-i", "0.02", address)
-        host, argv = (
-            (place.host, place.command(*command)) if isinstance(place, Pod) else (place, command)
-        )
+        host, argv = _locate(place, ("ping", "-n", "-i", "0.02", address))
+        self._address = address
         self._process = host.spawn(*argv)
-        self.lost = Lost(sent=0, received=0)
+        self.sent = 0
+        """How many requests were answered or lost; what was still under way is not counted."""
+        self.lost = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        said, _errors = self._process.stop()
-        line = next((line for line in said.splitlines() if "packets transmitted" in line), "")
-        if not line:
-            raise LabError(f"ping said nothing about packets: {said}")
-        words = line.split()
-        self.lost = Lost(sent=int(words[0]), received=int(words[3]))
+        said, errors = self._process.stop()
+        answered = {int(number) for number in re.findall(r"icmp_seq=(\d+) ttl=", said)}
+        if not answered:
+            raise LabError(f"nothing came back from {self._address}: {said}{errors}")
+        self.sent = max(answered)
+        self.lost = self.sent - len(answered)
+        asked = int(said.partition(" packets transmitted")[0].split()[-1])
+        if asked - self.sent > _UNDER_WAY:
+            self.sent, self.lost = asked, asked - len(answered)
+
+
+def _locate(place: Place, command: tuple[str, ...]) -> tuple[Namespace, tuple[str, ...]]:
+    return (place.host, place.command(*command)) if isinstance(place, Pod) else (place, command)
 
 
 def _run(place: Place, *command: str) -> str:
-    host, argv = (
-        (place.host, place.command(*command)) if isinstance(place, Pod) else (place, command)
-    )
+    host, argv = _locate(place, command)
     return host.run(*argv, check=False).stdout

@@ -1,0 +1,14 @@
+"""What the tests on real kernels share: the laboratory, or the reason why there is none here."""
+
+import pytest
+from lab.network import Lab
+from lab.requirements import missing
+
+
+@pytest.fixture(scope="session")
+def laboratory() -> type[Lab]:
+    """Return the way into a laboratory; skip, with every reason at once, where hosts in namespaces cannot be made."""
+    reasons = missing()
+    if reasons:
+        pytest.skip(f"no hosts in namespaces here: {'; '.join(reasons)}")
+    return Lab
