@@ -1,0 +1,139 @@
+"""JSON text to documents, each with its line; and places in it to lines, for errors.
+
+Only the outermost object is walked, so that each element of a ``List`` knows its line at no cost.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from compiler.json_cursor import Cursor
+from compiler.reading import (
+    DEEPEST,
+    SURROGATE,
+    Document,
+    Fault,
+    Malformed,
+    Path,
+    Reading,
+    Tree,
+)
+
+_SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def read_json(text: str) -> Reading:
+    """Read every value of a text; there may be several, one after the other."""
+    cursor = Cursor(text)
+    documents: list[Document] = []
+    try:
+        while cursor.skip_space():
+            documents.append(_read_document(cursor, len(documents)))
+    except json.JSONDecodeError as error:
+        message = error.msg[:1].lower() + error.msg[1:]
+        return _failed(error.lineno, f"is not JSON: {message} (column {error.colno})")
+    except Malformed as error:
+        return _failed(cursor.line_at(cursor.at), error.fault.rule)
+    except RecursionError:
+        return _failed(cursor.line_at(cursor.at), f"is nested more than {DEEPEST} deep")
+    faults = tuple(_find_repeats(Cursor(text))) if cursor.repeats else ()
+    if _may_hold_surrogates(text):
+        faults += tuple(fault for each in documents for fault in _find_surrogates(each))
+    return Reading(syntax="JSON", documents=tuple(documents), faults=faults)
+
+
+def _failed(line: int, rule: str) -> Reading:
+    return Reading(syntax="JSON", faults=(Fault(line, rule),))
+
+
+def _may_hold_surrogates(text: str) -> bool:
+    return "\\u" in text and _SURROGATE_ESCAPE.search(text) is not None
+
+
+def _find_surrogates(document: Document) -> Iterator[Fault]:
+    """Find halves of UTF-16 pairs, which JSON's escapes can spell and no text can hold."""
+    if SURROGATE.search(json.dumps(document.value, ensure_ascii=False)):
+        yield Fault(document.line, "is not text: an escape in it is half of a UTF-16 pair")
+
+
+def _read_document(cursor: Cursor, index: int) -> Document:
+    line = cursor.line_at(cursor.at)
+    if cursor.text[cursor.at] != "{":
+        return Document(cursor.read_value(), index, line)
+    value: dict[str, object] = {}
+    item_lines: list[int] = []
+    for key, _ in cursor.members():
+        if key in value:
+            cursor.repeats = True
+        if key == "items" and cursor.text.startswith("[", cursor.at):
+            value[key], item_lines = _read_items(cursor)
+        else:
+            value[key] = cursor.read_value()
+    return Document(value, index, line, tuple(item_lines))
+
+
+def _read_items(cursor: Cursor) -> tuple[list[object], list[int]]:
+    items: list[object] = []
+    lines: list[int] = []
+    for _ in cursor.elements():
+        lines.append(cursor.line_at(cursor.at))
+        items.append(cursor.read_value())
+    return items, lines
+
+
+def _find_repeats(cursor: Cursor) -> Iterator[Fault]:
+    while cursor.skip_space():
+        yield from _find_repeats_in(cursor, DEEPEST)
+
+
+def _find_repeats_in(cursor: Cursor, depth: int) -> Iterator[Fault]:
+    """Find keys given twice in the value here. Deeper than anybody nests, none are looked for."""
+    begins = cursor.text[cursor.at]
+    if begins == "{" and depth:
+        seen = set()
+        for key, start in cursor.members():
+            if key in seen:
+                rule = "is given twice in the same mapping"
+                yield Fault(cursor.line_at(start), rule, path=key)
+            seen.add(key)
+            yield from _find_repeats_in(cursor, depth - 1)
+    elif begins == "[" and depth:
+        for _ in cursor.elements():
+            yield from _find_repeats_in(cursor, depth - 1)
+    else:
+        cursor.read_value()
+
+
+def find_json_lines(text: str, wanted: Tree) -> dict[Path, int]:
+    """Return the lines of the wanted places that are written in a text.
+
+    A path's first step is the document's index. A key's line is where the key stands. The text
+    has been read before: it is JSON.
+    """
+    cursor = Cursor(text)
+    lines: dict[Path, int] = {}
+    index = 0
+    while cursor.skip_space():
+        if index in wanted:
+            lines[(index,)] = cursor.line_at(cursor.at)
+        _find_lines_in(cursor, (index,), wanted.get(index, {}), lines)
+        index += 1
+    return lines
+
+
+def _find_lines_in(cursor: Cursor, path: Path, wanted: Tree, lines: dict[Path, int]) -> None:
+    """Walk as deep as something is wanted; the rest is skipped at the scanner's speed."""
+    begins = cursor.text[cursor.at]
+    if not wanted or begins not in "{[":
+        cursor.read_value()
+        return
+    for step, start in cursor.members() if begins == "{" else _placed_elements(cursor):
+        if step in wanted:
+            lines[(*path, step)] = cursor.line_at(start)
+        _find_lines_in(cursor, (*path, step), wanted.get(step, {}), lines)
+
+
+def _placed_elements(cursor: Cursor) -> Iterator[tuple[int, int]]:
+    for index in cursor.elements():
+        yield index, cursor.at
