@@ -1,11 +1,26 @@
 """One host's desired state and its live state to a converged host, verified or reverted."""
 
+from typing import Final
+
+from msgspec.structs import replace
+
+from applier.errors import HostError
 from applier.host import Host
+from applier.memory import store_applied, store_attempted
 from applier.outcome import Outcome, Progress, be_silent
 from applier.paths import Paths
 from applier.plan import Plan
+from applier.situation import Situation, look
+from applier.transition import carry_through, is_converged, make_plan
 from applier.vault import Vault
+from schemas.document import digest
 from schemas.state import ResolvedHost
+
+FEW: Final = 5
+"""Deletions that never need permission."""
+
+SHARE: Final = 5
+"""More than one object in so many may not go unasked."""
 
 
 def plan(host: Host, resolved: ResolvedHost, *, vault: Vault, paths: Paths) -> Plan:
@@ -14,12 +29,13 @@ def plan(host: Host, resolved: ResolvedHost, *, vault: Vault, paths: Paths) -> P
     Raises:
         Problems: the desired state is not for this host, or a secret that it needs is missing.
         Unobservable: live state could not be read whole.
+        Unsupported: the host lacks the iptables variant that is wanted.
 
     """
-    raise NotImplementedError
+    return _plan(resolved, look(host, resolved, vault, paths))
 
 
-def converge(
+def converge(  # noqa: PLR0913 - the one entry for every caller; all but two go by name
     host: Host,
     resolved: ResolvedHost,
     *,
@@ -30,10 +46,45 @@ def converge(
 ) -> Outcome:
     """Make the host what the desired state says, verify it, revert on failure.
 
-    The caller holds the host's lock.
+    The caller holds the host's lock. A host that has converged is not written to at all.
 
     Raises:
-        Problems, Unobservable: as :func:`plan`; nothing was written.
+        Problems, Unobservable, Unsupported: as :func:`plan`; nothing was written.
 
     """
-    raise NotImplementedError
+    before = look(host, resolved, vault, paths)
+    planned = _plan(resolved, before)
+    refused = "" if allow_mass_delete else judge_deletions(before)
+    if refused:
+        return Outcome(plan=planned, left=planned, refused=refused)
+    if is_converged(planned):
+        outcome = Outcome(plan=planned, left=planned)
+    else:
+        store_attempted(host, paths, resolved)
+        outcome = carry_through(host, before, planned, progress)
+    return outcome if outcome.reverted is not None else _remember(host, resolved, paths, outcome)
+
+
+def judge_deletions(situation: Situation) -> str:
+    """Say why a plan removes too much to be carried out unasked; empty when it does not.
+
+    Objects that the kernel removes along with their link count too.
+    """
+    owned = [(kind, key) for kind, content in situation.observed.items() for key in content.owned]
+    leaving = sum(key not in situation.desired.get(kind, {}) for kind, key in owned)
+    if leaving <= FEW or leaving * SHARE <= len(owned):
+        return ""
+    return f"the plan removes {leaving} of {len(owned)} objects, which is more than a fifth"
+
+
+def _plan(resolved: ResolvedHost, situation: Situation) -> Plan:
+    return make_plan(situation, resolved.host.name, digest(resolved))
+
+
+def _remember(host: Host, resolved: ResolvedHost, paths: Paths, outcome: Outcome) -> Outcome:
+    """Write down what was applied. The network does not need it, so a failure is only told."""
+    try:
+        store_applied(host, paths, resolved)
+    except HostError as error:
+        return replace(outcome, trouble=(*outcome.trouble, f"memory: {error}"))
+    return outcome

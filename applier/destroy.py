@@ -1,37 +1,61 @@
 """One host's live state to a host without Wormhole: all that is ours goes, and nothing else."""
 
+from contextlib import suppress
+
+from msgspec.structs import replace
+
+from applier.errors import HostError, Missing
 from applier.host import Host
+from applier.memory import forget, load_applied
 from applier.outcome import Outcome, Progress, be_silent
 from applier.paths import Paths
 from applier.plan import Plan
-from applier.vault import Vault
+from applier.situation import Situation, look_around
+from applier.transition import carry_through, make_plan
 
 
-def plan_destroy(host: Host, *, vault: Vault | None, paths: Paths) -> Plan:
+def plan_destroy(host: Host, *, paths: Paths) -> Plan:
     """Return what :func:`destroy` would remove; writes nothing.
 
     Raises:
         Unobservable: live state could not be read whole.
 
     """
-    raise NotImplementedError
+    return _plan(host, look_around(host, paths), paths)
 
 
 def destroy(
-    host: Host,
-    *,
-    vault: Vault | None,
-    paths: Paths,
-    purge: bool = False,
-    progress: Progress = be_silent,
+    host: Host, *, paths: Paths, purge: bool = False, progress: Progress = be_silent
 ) -> Outcome:
     """Remove everything of ours; with ``purge`` the keys too. The caller holds the lock.
 
-    Needs no desired state: marks and memory say what is ours. A vault is only needed to put
-    things back when something fails; a host whose key is lost has none.
+    Needs no desired state and no secret: marks and memory say what is ours.
 
     Raises:
         Unobservable: live state could not be read whole; nothing was written.
 
     """
-    raise NotImplementedError
+    before = look_around(host, paths)
+    outcome = carry_through(host, before, _plan(host, before, paths), progress)
+    if outcome.reverted is not None:
+        return outcome
+    try:
+        forget(host, paths)
+        if purge:
+            _purge(host, paths)
+    except HostError as error:
+        return replace(outcome, trouble=(*outcome.trouble, f"files: {error}"))
+    return outcome
+
+
+def _plan(host: Host, situation: Situation, paths: Paths) -> Plan:
+    applied = load_applied(host, paths)
+    return make_plan(situation, applied.host.name if applied else "", "")
+
+
+def _purge(host: Host, paths: Paths) -> None:
+    """Remove the host's identity. A new key makes it another member of the mesh."""
+    secrets = [paths.master(epoch) for epoch in host.list_files(paths.masters)]
+    for path in (*secrets, paths.private_key):
+        with suppress(Missing):
+            host.remove_file(path)

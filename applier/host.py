@@ -213,6 +213,9 @@ class Host(Protocol):
     def file_mode(self, path: Path) -> int | None:
         """Return the permission bits; None when there is no such file."""
 
+    def list_files(self, folder: Path) -> tuple[str, ...]:
+        """Return the names of the plain files in a folder, sorted; () when there is none."""
+
     def remove_file(self, path: Path) -> None:
         """Remove the file; :class:`Missing` if it is not there."""
 

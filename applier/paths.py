@@ -34,9 +34,14 @@ class Paths(Value, frozen=True, kw_only=True):
         """The kernel parameters as they were before us."""
         return self.run / "sysctl.json"
 
+    @property
+    def masters(self) -> Path:
+        """The folder of the epochs' master secrets."""
+        return self.data / "psk"
+
     def master(self, epoch: str) -> Path:
         """Return the file of an epoch's master secret, base64 as ``wg genpsk`` prints it."""
-        return self.data / "psk" / epoch
+        return self.masters / epoch
 
     def starting(self, device: str) -> Path:
         """Return the note that a userspace device is being made; see ``applier.kinds.links``."""

@@ -1,4 +1,4 @@
-"""One host's live state to what an operator asks of it: who talks to us, since when, what drifted."""
+"""One host's live state to what an operator asks: who talks to us, since when, what drifted."""
 
 from applier.host import Host
 from applier.paths import Paths

@@ -1,0 +1,110 @@
+"""Addresses on our two links. All of them are ours; IPv6 link-local ones are the kernel's."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import ClassVar, Final
+
+from applier.errors import HostError, Missing
+from applier.host import Host
+from applier.kind import Difference, Kind, Need
+from applier.ownership import owned_links
+from applier.plan import Action, Change, Observed
+from applier.view import View
+from applier.wanted import Scope, Wanted
+from schemas.state import Value
+from schemas.values import InterfaceAddress
+
+
+class LinkAddress(Value, frozen=True, kw_only=True):
+    """An address on a link."""
+
+    link: str
+    address: InterfaceAddress
+
+
+class AddressKind(Kind[LinkAddress]):
+    """Key: the link's name and the address."""
+
+    name: ClassVar[str] = "address"
+    value_type: ClassVar[type] = LinkAddress
+
+    def desired(self, wanted: Wanted) -> dict[str, LinkAddress]:
+        """Return the addresses of the WireGuard device and of the bridge."""
+        links = (wanted.host.wireguard, wanted.host.bridge)
+        return _by_key(
+            LinkAddress(link=link.interface, address=address)
+            for link in links
+            for address in link.addresses
+        )
+
+    def observe(self, view: View, scope: Scope) -> Observed:
+        """Return all addresses on links of ours."""
+        return Observed(
+            owned=_by_key(
+                LinkAddress(link=link, address=address)
+                for link in owned_links(view, scope)
+                for address in view.addresses(link)
+            )
+        )
+
+    def compare(
+        self, desired: LinkAddress | None, observed: LinkAddress | None, last: LinkAddress | None
+    ) -> Difference | None:
+        """Compare presence: an address has no other properties."""
+        del last
+        if desired is None:
+            return Difference(action=Action.DELETE)
+        return Difference(action=Action.CREATE) if observed is None else None
+
+    def apply(self, host: Host, changes: Sequence[Change], scope: Scope) -> Mapping[str, HostError]:
+        """Make each change on its own."""
+        del scope
+        failures: dict[str, HostError] = {}
+        leaving = {change.key for change in changes if change.action is Action.DELETE}
+        for change in changes:
+            try:
+                if change.action is Action.DELETE:
+                    _delete(host, change.before, leaving)
+                else:
+                    host.add_address(change.after.link, change.after.address)
+            except HostError as error:
+                failures[change.key] = error
+        return failures
+
+    def needs(self, key: str, value: LinkAddress) -> tuple[Need, ...]:
+        """Return the link."""
+        del key
+        return (Need("link", value.link),)
+
+    def dies_with(self, key: str, value: LinkAddress) -> tuple[Need, ...]:
+        """Return the link."""
+        del key
+        return (Need("link", value.link),)
+
+
+ADDRESSES: Final = AddressKind()
+
+
+def _by_key(addresses: Iterable[LinkAddress]) -> dict[str, LinkAddress]:
+    return {_key_of(address): address for address in addresses}
+
+
+def _key_of(address: LinkAddress) -> str:
+    return f"{address.link} {address.address}"
+
+
+def _delete(host: Host, address: LinkAddress, leaving: set[str]) -> None:
+    """Delete one address, and put back what the kernel took with it.
+
+    With ``promote_secondaries`` off, the primary IPv4 address of a subnet takes the others of that
+    subnet along (``__inet_del_ifa``, ``net/ipv4/devinet.c``), and ours may be one of them when a
+    stranger was there first.
+    """
+    before = host.addresses(address.link)
+    with suppress(Missing):
+        host.delete_address(address.link, address.address)
+    after = set(host.addresses(address.link))
+    for other in before:
+        lost = other != address.address and other not in after
+        if lost and _key_of(LinkAddress(link=address.link, address=other)) not in leaving:
+            host.add_address(address.link, other)

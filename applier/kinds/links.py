@@ -1,0 +1,229 @@
+"""The two links, and whether they are up.
+
+Two kinds, because a link is made down, and comes up when its addresses and peers are in place.
+A bridge's ports are never looked at: CNI plugins add and remove them.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import ClassVar, Final
+
+from applier.errors import HostError, Missing
+from applier.host import Host, Link
+from applier.kind import Difference, Kind, Need
+from applier.ownership import WIREGUARD_KINDS, owned_links
+from applier.plan import Action, Change, Observed, Risk
+from applier.view import View
+from applier.wanted import Scope, Wanted
+from schemas.marks import LINK_GROUP
+from schemas.state import Value
+
+
+class NetworkLink(Value, frozen=True, kw_only=True):
+    """A link of ours, apart from whether it is up."""
+
+    kind: str
+    """``bridge``, ``wireguard``, or ``tun`` for a WireGuard device of a userspace process."""
+    mtu: int
+    group: int = LINK_GROUP
+    mac: str = ""
+    """Empty: it has none, or it does not matter."""
+    dead: bool = False
+    """Its userspace process is gone, so that it carries nothing and cannot be configured."""
+
+
+class LinkState(Value, frozen=True, kw_only=True):
+    """Whether a link is administratively up."""
+
+    up: bool
+
+
+class LinkKind(Kind[NetworkLink]):
+    """Key: the link's name."""
+
+    name: ClassVar[str] = "link"
+    value_type: ClassVar[type] = NetworkLink
+
+    def desired(self, wanted: Wanted) -> dict[str, NetworkLink]:
+        """Return the WireGuard device and the bridge."""
+        device, bridge = wanted.host.wireguard, wanted.host.bridge
+        return {
+            device.interface: NetworkLink(kind="wireguard", mtu=device.mtu),
+            bridge.interface: NetworkLink(kind="bridge", mtu=bridge.mtu, mac=bridge.mac),
+        }
+
+    def observe(self, view: View, scope: Scope) -> Observed:
+        """Return our links, and foreign ones of the names that we want."""
+        ours = owned_links(view, scope)
+        owned = {name: _value_of(link, view) for name, link in ours.items()}
+        wanted = (scope.names.wireguard, scope.names.bridge) if scope.names else ()
+        foreign = {
+            str(name): _describe(view.links[name])
+            for name in wanted
+            if name in view.links and name not in ours
+        }
+        return Observed(owned=owned, foreign=foreign)
+
+    def compare(
+        self, desired: NetworkLink | None, observed: NetworkLink | None, last: NetworkLink | None
+    ) -> Difference | None:
+        """Change in place whatever can be; only another kind of link needs a new one."""
+        del last
+        if desired is None:
+            return Difference(action=Action.DELETE, risk=Risk.DISRUPTIVE, note=_loss(observed))
+        if observed is None:
+            return Difference(action=Action.CREATE)
+        return _compare_in_place(desired, observed)
+
+    def apply(self, host: Host, changes: Sequence[Change], scope: Scope) -> Mapping[str, HostError]:
+        """Make each change on its own."""
+        del scope
+        failures: dict[str, HostError] = {}
+        for change in changes:
+            try:
+                _make(host, change)
+            except HostError as error:
+                failures[change.key] = error
+        return failures
+
+    def claim(self, value: NetworkLink) -> str:
+        """Return the UDP port, which two devices cannot listen on: the old one must go first."""
+        return "listen port" if value.kind in WIREGUARD_KINDS else ""
+
+
+class UpKind(Kind[LinkState]):
+    """Key: the link's name."""
+
+    name: ClassVar[str] = "up"
+    value_type: ClassVar[type] = LinkState
+
+    def desired(self, wanted: Wanted) -> dict[str, LinkState]:
+        """Return both links, up."""
+        links = (wanted.host.wireguard, wanted.host.bridge)
+        return {link.interface: LinkState(up=True) for link in links}
+
+    def observe(self, view: View, scope: Scope) -> Observed:
+        """Return which of our links are up."""
+        links = owned_links(view, scope)
+        return Observed(owned={name: LinkState(up=link.up) for name, link in links.items()})
+
+    def compare(
+        self,
+        desired: LinkState | None,
+        observed: LinkState | None,
+        last: LinkState | None,
+    ) -> Difference | None:
+        """Compare; a new link is down."""
+        del last
+        if desired is None or desired == (observed or LinkState(up=False)):
+            return None
+        return Difference(action=Action.UPDATE if observed is not None else Action.CREATE)
+
+    def apply(self, host: Host, changes: Sequence[Change], scope: Scope) -> Mapping[str, HostError]:
+        """Set each link up or down."""
+        del scope
+        failures: dict[str, HostError] = {}
+        for change in changes:
+            try:
+                host.set_link(change.key, up=change.after.up)
+            except HostError as error:
+                failures[change.key] = error
+        return failures
+
+    def needs(self, key: str, value: LinkState) -> tuple[Need, ...]:
+        """Return the link."""
+        del value
+        return (Need("link", key),)
+
+    def dies_with(self, key: str, value: LinkState) -> tuple[Need, ...]:
+        """Return the link."""
+        del value
+        return (Need("link", key),)
+
+
+LINKS: Final = LinkKind()
+UP: Final = UpKind()
+
+
+def _value_of(link: Link, view: View) -> NetworkLink:
+    is_device = link.kind in WIREGUARD_KINDS
+    return NetworkLink(
+        kind=link.kind,
+        mtu=link.mtu,
+        group=link.group,
+        mac="" if is_device else link.mac,
+        dead=is_device and view.device(link.name) is None,
+    )
+
+
+def _compare_in_place(desired: NetworkLink, observed: NetworkLink) -> Difference | None:
+    if observed.dead and not desired.dead:
+        note = "its userspace process is gone, and a device without one cannot be revived"
+        return Difference(action=Action.RECREATE, risk=Risk.DISRUPTIVE, note=note)
+    if not _same_kind(desired.kind, observed.kind):
+        note = f"a {observed.kind or 'physical'} link cannot become a {desired.kind} one"
+        return Difference(action=Action.RECREATE, risk=Risk.DISRUPTIVE, note=note)
+    if desired.mac and desired.mac != observed.mac:
+        note = "pods relearn the address of their gateway"
+        return Difference(action=Action.UPDATE, risk=Risk.SESSION_DROP, note=note)
+    if (desired.mtu, desired.group) != (observed.mtu, observed.group):
+        return Difference(action=Action.UPDATE)
+    return None
+
+
+def _same_kind(one: str, other: str) -> bool:
+    return one == other or {one, other} <= WIREGUARD_KINDS
+
+
+def _describe(link: Link) -> str:
+    kind = f"{link.kind} link" if link.kind else "link"
+    return (
+        f"a {kind} in group {link.group} has this name and is not Wormhole's (its group is "
+        f"{LINK_GROUP}); what depends on it waits"
+    )
+
+
+def _loss(link: NetworkLink | None) -> str:
+    if link is not None and link.kind == "bridge":
+        return (
+            "its addresses and routes go with it; pods that are plugged into it lose their network"
+        )
+    return "its peers, addresses and routes go with it"
+
+
+def _make(host: Host, change: Change) -> None:
+    match change.action:
+        case Action.CREATE:
+            _create(host, change.key, change.after)
+        case Action.RECREATE:
+            _delete(host, change.key, change.before)
+            _create(host, change.key, change.after)
+        case Action.DELETE:
+            _delete(host, change.key, change.before)
+        case _:
+            _update(host, change.key, change.before, change.after)
+
+
+def _create(host: Host, name: str, link: NetworkLink) -> None:
+    if link.kind in WIREGUARD_KINDS:
+        host.wireguard(name).create(name, link.group)
+        host.set_link(name, mtu=link.mtu)
+    else:
+        host.create_bridge(name, mac=link.mac, mtu=link.mtu, group=link.group)
+
+
+def _update(host: Host, name: str, before: NetworkLink, after: NetworkLink) -> None:
+    host.set_link(
+        name,
+        mtu=after.mtu if after.mtu != before.mtu else None,
+        mac=after.mac if after.mac and after.mac != before.mac else None,
+        group=after.group if after.group != before.group else None,
+    )
+
+
+def _delete(host: Host, name: str, link: NetworkLink) -> None:
+    with suppress(Missing):
+        if link.kind in WIREGUARD_KINDS:
+            host.wireguard(name).delete(name)
+        else:
+            host.delete_link(name)

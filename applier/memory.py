@@ -1,0 +1,89 @@
+"""What this host remembers of itself between two runs: never needed, only helpful.
+
+A lost or unreadable memory costs the "why" in a plan and the names of renamed links, nothing
+else: what is ours is decided by marks.
+"""
+
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import msgspec
+
+from applier.errors import Missing
+from applier.host import Host
+from applier.paths import Paths
+from schemas.state import HostState, ResolvedHost, RouteType, Value
+from schemas.values import InterfaceName, Prefix
+
+T = TypeVar("T")
+
+
+class Names(Value, frozen=True, kw_only=True):
+    """The names that a desired state gives to things of ours."""
+
+    wireguard: InterfaceName
+    bridge: InterfaceName
+    cni_file: str
+    overlays: tuple[Prefix, ...]
+
+
+def names_of(host: HostState) -> Names:
+    """Return the names that a desired state uses."""
+    return Names(
+        wireguard=host.wireguard.interface,
+        bridge=host.bridge.interface,
+        cni_file=host.cni.file_name,
+        overlays=tuple(
+            route.destination for route in host.routes if route.type is RouteType.UNREACHABLE
+        ),
+    )
+
+
+def load_applied(host: Host, paths: Paths) -> ResolvedHost | None:
+    """Return the desired state that this host last converged to, if it is known."""
+    return _decode(host.read_file(paths.applied), ResolvedHost)
+
+
+def load_attempted(host: Host, paths: Paths) -> Names | None:
+    """Return the names of an apply that began and did not end well."""
+    return _decode(host.read_file(paths.attempted), Names)
+
+
+def store_attempted(host: Host, paths: Paths, resolved: ResolvedHost) -> None:
+    """Write down which names an apply is about to use, before it uses them.
+
+    A link with a name of the user's choice, left behind by a killed first apply, is found again by
+    this note.
+    """
+    host.write_file(paths.attempted, _encode(names_of(resolved.host)), 0o600)
+
+
+def store_applied(host: Host, paths: Paths, resolved: ResolvedHost) -> None:
+    """Remember a desired state that the host converged to; the note of the attempt goes."""
+    content = _encode(resolved)
+    if host.read_file(paths.applied) != content:
+        host.write_file(paths.applied, content, 0o600)
+    if host.read_file(paths.attempted) is not None:
+        with suppress(Missing):
+            host.remove_file(paths.attempted)
+
+
+def forget(host: Host, paths: Paths) -> None:
+    """Remove all memory: nothing of ours is left."""
+    for path in (paths.sysctls, paths.attempted, paths.applied):
+        if host.read_file(path) is not None:
+            with suppress(Missing):
+                host.remove_file(path)
+
+
+def _encode(value: Any) -> bytes:  # noqa: ANN401 - any of our values
+    return msgspec.json.encode(value, order="sorted") + b"\n"
+
+
+def _decode(content: bytes | None, kind: type[T]) -> T | None:
+    if content is None:
+        return None
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.DecodeError:
+        return None

@@ -1,0 +1,48 @@
+"""A snapshot of a host to the same host as it was: reverting is planning towards it."""
+
+from applier.carry import carry_out
+from applier.diff import diff, state_of
+from applier.errors import HostError
+from applier.host import Host
+from applier.outcome import Failure, Progress
+from applier.plan import Action, Change
+from applier.situation import Situation, look_again
+from schemas.state import Value
+
+
+class Reversal(Value, frozen=True, kw_only=True):
+    """What came of reverting."""
+
+    complete: bool
+    trouble: tuple[str, ...] = ()
+    """What could not be put back, and why."""
+
+
+def revert(host: Host, before: Situation, progress: Progress) -> Reversal:
+    """Give everything of ours the state that was observed before; never stop at a failure."""
+    try:
+        _, failures = carry_out(host, _changes_back(host, before), before.scope, progress)
+        left = _changes_back(host, before)
+    except HostError as error:
+        return Reversal(complete=False, trouble=(f"revert: {error}",))
+    if not left:
+        return Reversal(complete=True)
+    return Reversal(complete=False, trouble=(*map(_tell, failures), *map(_name, left)))
+
+
+def _changes_back(host: Host, before: Situation) -> tuple[Change, ...]:
+    """Plan towards the snapshot; what we wanted in between counts as applied last.
+
+    So an endpoint that we changed is changed back at once, although the peer is being heard.
+    """
+    now = look_again(host, before)
+    changes = diff(state_of(before.observed), now.observed, before.desired)
+    return tuple(change for change in changes if change.action is not Action.CONFLICT)
+
+
+def _tell(failure: Failure) -> str:
+    return f"revert: {failure.change.kind} {failure.change.key}: {failure.reason}"
+
+
+def _name(change: Change) -> str:
+    return f"not reverted: {change.kind} {change.key}"

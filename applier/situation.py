@@ -1,0 +1,136 @@
+"""A host and its desired state to everything that a plan is computed from."""
+
+from typing import Final
+
+from applier.diff import Observation, State
+from applier.errors import Unobservable, Unsupported
+from applier.host import Host
+from applier.keys import load_key
+from applier.kinds import KINDS
+from applier.memory import load_applied, load_attempted
+from applier.paths import Paths
+from applier.vault import Vault
+from applier.view import View
+from applier.wanted import Scope, Wanted, derive_preshared_keys, refuse_another_key, scope_of, want
+from schemas.marks import CHAIN_PREFIX
+from schemas.problems import Problems
+from schemas.state import IptablesVariant, ResolvedHost, Value
+
+KUBERNETES_CHAINS: Final = (":KUBE-IPTABLES-HINT ", ":KUBE-KUBELET-CANARY ")
+"""Made in the mangle table by the kubelet, in the variant that it uses (KEP 3178)."""
+
+OUR_CHAINS: Final = (f":{CHAIN_PREFIX}",)
+
+
+class Situation(Value, frozen=True, kw_only=True):
+    """One host at one moment: what should be, what was, and what is."""
+
+    desired: State
+    last: State | None
+    scope: Scope
+    observed: Observation
+
+
+def look(host: Host, resolved: ResolvedHost, vault: Vault, paths: Paths) -> Situation:
+    """Return a host's situation with respect to a desired state.
+
+    Raises:
+        Problems: the desired state is not for this host, or a secret is missing.
+        Unobservable: live state could not be read whole.
+        Unsupported: the host lacks the iptables variant that is wanted.
+
+    """
+    refuse_another_key(resolved, load_key(host, paths)[0])
+    view = View(host)
+    variant = choose_variant(view, resolved.host.firewall.iptables_variant)
+    wanted = want(resolved, derive_preshared_keys(host, resolved, vault, paths), variant)
+    desired = _desire(wanted)
+    applied = load_applied(host, paths)
+    last = desired if applied == resolved else _desire_last(host, applied, vault, paths, variant)
+    scope = scope_of(paths, wanted, applied, load_attempted(host, paths))
+    return Situation(
+        desired=desired,
+        last=last,
+        scope=scope,
+        observed=_observe(view, scope),
+    )
+
+
+def look_around(host: Host, paths: Paths) -> Situation:
+    """Return a host's situation when nothing is desired: marks and memory say what is ours."""
+    scope = scope_of(paths, None, load_applied(host, paths), load_attempted(host, paths))
+    return Situation(desired={}, last=None, scope=scope, observed=_observe(View(host), scope))
+
+
+def look_again(host: Host, situation: Situation) -> Situation:
+    """Return the same situation, observed anew."""
+    return Situation(
+        desired=situation.desired,
+        last=situation.last,
+        scope=situation.scope,
+        observed=_observe(View(host), situation.scope),
+    )
+
+
+def choose_variant(view: View, asked: IptablesVariant) -> IptablesVariant:
+    """Return the iptables variant to use: as asked, or as Kubernetes chose on this host.
+
+    Rules in two variants both apply, so the choice only matters for who sees whose rules, and for
+    hosts where one of them does not work.
+
+    Raises:
+        Unsupported: it is not installed.
+
+    """
+    installed = view.iptables_variants
+    if asked is not IptablesVariant.AUTO:
+        if asked not in installed:
+            known = ", ".join(installed) or "none"
+            raise Unsupported("use", f"iptables-{asked}", f"not installed (installed: {known})")
+        return asked
+    if not installed:
+        raise Unsupported("use", "iptables", "not installed, in no variant")
+    if len(installed) == 1:
+        return installed[0]
+    for marks in (KUBERNETES_CHAINS, OUR_CHAINS):
+        for variant in (IptablesVariant.NFT, IptablesVariant.LEGACY):
+            if variant in installed and _holds(view, variant, marks):
+                return variant
+    return installed[0]
+
+
+def _desire(wanted: Wanted) -> State:
+    return {kind.name: kind.desired(wanted) for kind in KINDS}
+
+
+def _desire_last(
+    host: Host, applied: ResolvedHost | None, vault: Vault, paths: Paths, variant: IptablesVariant
+) -> State | None:
+    """Return what was desired when the host last converged.
+
+    An old epoch's master secret may be gone by now; that costs the exact cause of a change.
+    """
+    if applied is None:
+        return None
+    try:
+        keys = derive_preshared_keys(host, applied, vault, paths)
+    except Problems:
+        keys = {}
+    return _desire(want(applied, keys, variant))
+
+
+def _observe(view: View, scope: Scope) -> Observation:
+    return {kind.name: kind.observe(view, scope) for kind in KINDS}
+
+
+def _holds(view: View, variant: IptablesVariant, marks: tuple[str, ...]) -> bool:
+    """Whether a variant's mangle table, of either family, has one of these chains."""
+    for ipv6 in (False, True):
+        try:
+            dump = view.iptables_save(variant, ipv6=ipv6)
+        except Unobservable:
+            continue
+        mangle = dump.partition("*mangle\n")[2].partition("\nCOMMIT")[0]
+        if any(line.startswith(marks) for line in mangle.splitlines()):
+            return True
+    return False

@@ -1,0 +1,75 @@
+"""A planned change of one host to its outcome: carried out, verified, reverted on failure."""
+
+from time import sleep
+from typing import Final
+
+from applier.carry import carry_out
+from applier.diff import diff
+from applier.errors import HostError
+from applier.host import Host
+from applier.outcome import Failure, Outcome, Progress
+from applier.plan import Action, Change, Plan
+from applier.revert import revert
+from applier.situation import Situation, look_again
+
+_PAUSES: Final = (0.05, 0.2, 0.75)
+"""Seconds between looks at a host that has not settled: a link that is only coming up."""
+
+
+def make_plan(situation: Situation, host: str, digest: str) -> Plan:
+    """Return what leads from what is observed to what is desired."""
+    changes = diff(situation.desired, situation.observed, situation.last)
+    return Plan(host=host, digest=digest, changes=changes)
+
+
+def carry_through(host: Host, before: Situation, plan: Plan, progress: Progress) -> Outcome:
+    """Make the changes of a plan; end with all of them verified, or with none of them.
+
+    Raises nothing: from the first write on, whatever goes wrong is part of the outcome.
+    """
+    done, failures = carry_out(host, plan.changes, before.scope, progress)
+    try:
+        left = _verify(host, before, plan, failures)
+        trouble: tuple[str, ...] = ()
+    except HostError as error:
+        left, trouble = plan, (f"verify: {error}",)
+    outcome = Outcome(plan=plan, done=done, failures=failures, left=left, trouble=trouble)
+    if not failures and not trouble and is_converged(left):
+        return outcome
+    reversal = revert(host, before, progress)
+    return Outcome(
+        plan=plan,
+        done=done,
+        failures=failures,
+        left=left,
+        reverted=reversal.complete,
+        trouble=(*trouble, *_unverified(left, failures), *reversal.trouble),
+    )
+
+
+def is_converged(plan: Plan) -> bool:
+    """Whether nothing is left but what somebody else's objects forbid."""
+    return all(change.action is Action.CONFLICT for change in plan.changes)
+
+
+def _verify(host: Host, before: Situation, plan: Plan, failures: tuple[Failure, ...]) -> Plan:
+    """Plan again, a few times if need be; after a failure there is nothing to wait for."""
+    left = make_plan(look_again(host, before), plan.host, plan.digest)
+    for pause in () if failures else _PAUSES:
+        if is_converged(left):
+            break
+        sleep(pause)
+        left = make_plan(look_again(host, before), plan.host, plan.digest)
+    return left
+
+
+def _unverified(left: Plan, failures: tuple[Failure, ...]) -> tuple[str, ...]:
+    """Name what was done without effect: without a failure that would explain it."""
+    if failures:
+        return ()
+    open_changes = (change for change in left.changes if change.action is not Action.CONFLICT)
+    return tuple(f"verify: {_name(change)} is not as desired" for change in open_changes)
+
+
+def _name(change: Change) -> str:
+    return f"{change.kind} {change.key}"
