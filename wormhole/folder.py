@@ -1,6 +1,5 @@
 """Write files into one folder: whole or not at all, only when they differ, never outside it."""
 
-import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -47,6 +46,9 @@ class Folder:
     def open_inside(self, name: str) -> Iterator[Self]:
         """Open a folder inside this one, made if it is not there."""
         path = self.path / name
+        if path.is_symlink():  # said in words; what holds, whoever races us, is O_NOFOLLOW below
+            rule = "it is a symbolic link, which is not followed out of its folder"
+            raise Problems.one(f"cannot open the folder: {rule}", file=str(path))
         with explain_os_errors(path, "cannot open the folder"):
             with suppress(FileExistsError):
                 os.mkdir(name, dir_fd=self._descriptor)
@@ -123,6 +125,4 @@ def explain_os_errors(path: Path, what: str) -> Iterator[None]:
         yield
     except OSError as error:
         why = (os.strerror(error.errno) if error.errno else str(error)).lower()
-        if error.errno in (errno.ELOOP, errno.ENOTDIR) and path.is_symlink():
-            why = "it is a symbolic link, which is not followed out of its folder"
         raise Problems.one(f"{what}: {why}", file=str(path)) from error

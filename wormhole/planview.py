@@ -42,7 +42,7 @@ _SIGNS: Final = {
 
 _CAUSES: Final = {
     Cause.DESIRED: "the desired state changed since the last apply",
-    Cause.DRIFT: "drift, the host was changed by something else since the last apply",
+    Cause.DRIFT: "drift: the host was changed by something else since the last apply",
     Cause.BOTH: "the desired state changed since the last apply, and the host drifted",
 }
 

@@ -1,0 +1,120 @@
+"""The command line as a whole: what it starts, what it says, what it costs."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wormhole import __version__
+from wormhole.__main__ import build_parser, run
+from wormhole.commands import COMMANDS, OVERVIEW
+
+ROOT = Path(__file__).parents[2]
+
+
+def start(*arguments: str, code: str = "", **options: object) -> subprocess.CompletedProcess[str]:
+    program = ["-c", code] if code else ["-m", "wormhole"]
+    return subprocess.run(  # type: ignore[call-overload,no-any-return] # options are run's own
+        [sys.executable, *program, *arguments],
+        cwd=ROOT,
+        text=True,
+        check=False,
+        **({"capture_output": True} | options),
+    )
+
+
+def test_alone_it_shows_the_work_in_order(capsys: pytest.CaptureFixture[str]) -> None:
+    assert (run([]), *capsys.readouterr()) == (0, OVERVIEW + "\n", "")
+    places = [OVERVIEW.index(f"\n  {name} ") for name in COMMANDS]
+    assert sorted(places) == places
+
+
+def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
+    assert (0, f"wormhole {__version__}\n", "") == (run(["--version"]), *capsys.readouterr())
+    assert f'\nversion = "{__version__}"\n' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_options_without_a_command_are_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    expected = (
+        "usage: wormhole [-h] [--version] COMMAND ...\n"
+        "wormhole: error: unrecognized arguments: --color\n"
+    )
+    assert (2, "", expected) == (run(["--color"]), *capsys.readouterr())
+
+
+@pytest.mark.parametrize("arguments", [["conquer"], ["plan"], ["plan", "state", "--hots", "a"]])
+def test_a_wrong_command_line_exits_2(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == 2
+    assert (
+        (captured := capsys.readouterr()).out,
+        captured.err.startswith("usage: "),
+    ) == ("", True)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_has_a_sentence(command: str) -> None:
+    (subparsers,) = (action for action in build_parser()._actions if action.dest == "command")
+    for action in subparsers.choices[command]._actions:  # type: ignore[index,union-attr,call-overload] # argparse's own type is wider
+        if action.dest != "help":
+            assert re.fullmatch(r"[A-Z].*\.", action.help or ""), (action.dest, action.help)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_shows_its_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([command, "--help"]) == 0
+    assert capsys.readouterr().out.startswith(f"usage: wormhole {command} ")
+
+
+def test_an_unexpected_exception_is_a_bug_and_not_a_change(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_arguments: object) -> int:
+        raise LookupError("gone")
+
+    monkeypatch.setattr("wormhole.commands.show.run", fail)
+    assert run(["show", "state"]) == 70
+    assert "Traceback" not in (errors := capsys.readouterr().err)
+    assert "LookupError: gone" in errors
+
+
+HEAVY = {
+    "pyroute2",
+    "kubernetes",
+    "deepdiff",
+    "jsonschema",
+    "jinja2",
+    "rich",
+    "cryptography",
+    "subprocess",
+    "asyncio",
+}
+
+
+def test_the_version_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from wormhole.__main__ import run; run(['--version']);"
+        "print(*sorted(sys.modules))"
+    )
+    imported = set(start(code=code).stdout.split())
+    assert "wormhole.commands" in imported
+    assert set() == imported & (HEAVY | {"msgspec", "yaml"})
+
+
+def test_output_that_nobody_reads_any_more_ends_quietly() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = start(stdout=writer, stderr=subprocess.PIPE, capture_output=False)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (141, "")
+
+
+def test_output_that_does_not_fit_is_said() -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = start(stdout=full, stderr=subprocess.PIPE, capture_output=False)
+    expected = "wormhole: cannot write the output: no space left on device\n"
+    assert (2, expected) == (ended.returncode, ended.stderr)
