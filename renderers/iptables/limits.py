@@ -38,10 +38,9 @@ def refuse_unsupported(chain: Chain) -> None:
             for field, reason in _objections_to_rule(chain, rule)
         ]
     if found:
+        name = f"Chain/{chain.name}"
         raise UnsupportedRule(
-            Problem(
-                object=f"Chain/{chain.name}", path=path, value=value, rule=f"iptables: {reason}"
-            )
+            Problem(object=name, path=path, value=value, rule=f"iptables: {reason}")
             for path, value, reason in found
         )
 
@@ -52,7 +51,7 @@ def _objections_to_chain(chain: Chain) -> Iterator[tuple[str, str, str]]:
         yield "name", chain.name, f"a chain's name has at most {longest} characters"
     for hook in chain.hooks:
         if hook not in _HOOKS[chain.stage]:
-            yield "hooks", hook, f"the {chain.stage} table has no such hook"
+            yield "hooks", hook.value, f"the {chain.stage} table has no such hook"
 
 
 def _objections_to_rule(chain: Chain, rule: Rule) -> Iterator[tuple[str, str]]:
