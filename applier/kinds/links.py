@@ -77,11 +77,12 @@ class LinkKind(Kind[NetworkLink]):
 
     def apply(self, host: Host, changes: Sequence[Change], scope: Scope) -> Mapping[str, HostError]:
         """Make each change on its own."""
-        del scope
         failures: dict[str, HostError] = {}
         for change in changes:
             try:
                 _make(host, change)
+                with suppress(Missing):
+                    _forget_start(host, change, scope)
             except HostError as error:
                 failures[change.key] = error
         return failures
@@ -219,6 +220,13 @@ def _update(host: Host, name: str, before: NetworkLink, after: NetworkLink) -> N
         mac=after.mac if after.mac and after.mac != before.mac else None,
         group=after.group if after.group != before.group else None,
     )
+
+
+def _forget_start(host: Host, change: Change, scope: Scope) -> None:
+    """Remove the note that a device was being made, once the device has our group."""
+    note = scope.paths.starting(change.key)
+    if change.action is Action.UPDATE and host.read_file(note) is not None:
+        host.remove_file(note)
 
 
 def _delete(host: Host, name: str, link: NetworkLink) -> None:

@@ -1,0 +1,125 @@
+"""Links, addresses and routes in memory, with the kernel's habits.
+
+Deleting a link takes its addresses and routes along; setting one down takes its routes, and IPv6
+addresses; an address makes a connected route; a primary IPv4 address takes its subnet's others.
+"""
+
+from collections.abc import Iterator
+from ipaddress import ip_interface, ip_network
+from typing import Final
+
+from applier.errors import Exists, HostError, Missing
+from applier.host import Link, LiveRoute
+from schemas.values import InterfaceAddress, Prefix, is_ipv6
+
+KERNEL: Final = 2
+"""``RTPROT_KERNEL``."""
+
+
+class FakeNetwork:
+    """One network namespace."""
+
+    def __init__(self) -> None:
+        self.links: dict[str, Link] = {}
+        self.addresses: dict[str, list[InterfaceAddress]] = {}
+        self.routes: dict[tuple[str, int], LiveRoute] = {}
+        """By destination and metric; connected routes are not here but follow from addresses."""
+
+    def add_link(self, link: Link) -> None:
+        """Add a link. Raises :class:`Exists`."""
+        if link.name in self.links:
+            raise Exists("create link", link.name, "File exists", 17)
+        self.links[link.name] = link
+        self.addresses[link.name] = []
+
+    def link(self, name: str) -> Link:
+        """Return a link. Raises :class:`Missing`."""
+        if name not in self.links:
+            raise Missing("find link", name, "No such device", 19)
+        return self.links[name]
+
+    def set_link(self, link: Link) -> None:
+        """Put a changed link in place of the old one."""
+        was_up = self.link(link.name).up
+        self.links[link.name] = link
+        if was_up and not link.up:
+            self._drop_routes(link.name)
+            kept = [address for address in self.addresses[link.name] if not is_ipv6(address)]
+            self.addresses[link.name] = kept
+
+    def delete_link(self, name: str) -> None:
+        """Delete a link and all that hangs on it."""
+        self.link(name)
+        self._drop_routes(name)
+        del self.links[name], self.addresses[name]
+
+    def add_address(self, link: str, address: InterfaceAddress) -> None:
+        """Add an address. Raises :class:`Exists`, :class:`Missing`."""
+        self.link(link)
+        if address in self.addresses[link]:
+            raise Exists("add address", f"{link} {address}", "File exists", 17)
+        self.addresses[link].append(address)
+
+    def delete_address(self, link: str, address: InterfaceAddress) -> None:
+        """Delete an address; an IPv4 primary takes its secondaries along."""
+        self.link(link)
+        if address not in self.addresses[link]:
+            raise Missing("delete address", f"{link} {address}", "Cannot assign address", 99)
+        subnet = _same_subnet(self.addresses[link], address)
+        is_primary = not is_ipv6(address) and subnet[0] == address
+        lost = set(subnet) if is_primary else {address}
+        self.addresses[link] = [other for other in self.addresses[link] if other not in lost]
+
+    def all_routes(self) -> tuple[LiveRoute, ...]:
+        """Return every route, the connected ones too."""
+        return (*self._connected(), *self.routes.values())
+
+    def add_route(self, route: LiveRoute) -> None:
+        """Add with ``NLM_F_EXCL``. Raises :class:`Exists` when the key is held by anybody."""
+        self._check_device(route)
+        if any(key_of(route) == key_of(other) for other in self.all_routes()):
+            raise Exists("add route", f"{route.destination}", "File exists", 17)
+        self.routes[key_of(route)] = route
+
+    def replace_route(self, route: LiveRoute) -> None:
+        """Replace whatever holds the key, as the kernel does: it does not look at the owner."""
+        self._check_device(route)
+        self.routes[key_of(route)] = route
+
+    def delete_route(self, route: LiveRoute) -> None:
+        """Delete exactly this route. Raises :class:`Missing`."""
+        if self.routes.get(key_of(route)) != route:
+            raise Missing("delete route", route.destination, "No such process", 3)
+        del self.routes[key_of(route)]
+
+    def _check_device(self, route: LiveRoute) -> None:
+        if route.device and not self.link(route.device).up:
+            raise HostError("add route", route.destination, "Network is down", 100)
+
+    def _drop_routes(self, link: str) -> None:
+        self.routes = {key: route for key, route in self.routes.items() if route.device != link}
+
+    def _connected(self) -> Iterator[LiveRoute]:
+        for link, addresses in self.addresses.items():
+            for address in addresses if self.links[link].up else ():
+                network = ip_interface(address).network
+                if network.prefixlen < network.max_prefixlen:
+                    yield LiveRoute(
+                        destination=Prefix(str(network)),
+                        metric=256 if network.version == 6 else 0,  # noqa: PLR2004 - IP6_RT_PRIO_ADDRCONF
+                        type="unicast",
+                        protocol=KERNEL,
+                        device=link,
+                    )
+
+
+def key_of(route: LiveRoute) -> tuple[str, int]:
+    """Return what the kernel tells routes apart by."""
+    return route.destination, route.metric
+
+
+def _same_subnet(
+    addresses: list[InterfaceAddress], address: InterfaceAddress
+) -> list[InterfaceAddress]:
+    network = ip_network(address, strict=False)
+    return [other for other in addresses if ip_network(other, strict=False) == network]
