@@ -7,7 +7,7 @@ from lab.requirements import missing
 
 @pytest.fixture(scope="session")
 def laboratory() -> type[Lab]:
-    """Return the way into a laboratory; skip, with every reason at once, where hosts in namespaces cannot be made."""
+    """Return the way into a laboratory; skip, with all reasons at once, where there is none."""
     reasons = missing()
     if reasons:
         pytest.skip(f"no hosts in namespaces here: {'; '.join(reasons)}")

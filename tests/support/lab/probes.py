@@ -2,6 +2,7 @@
 
 import re
 import sys
+import time
 from typing import Final, Self
 
 from lab.namespace import LabError, Namespace, Process
@@ -29,12 +30,13 @@ _UNDER_WAY: Final = 10
 Place = Namespace | Pod
 
 
-def serve(pod: Pod, port: int) -> Process:
-    """Start a TCP server in a pod that tells every client which address it came from."""
-    process = pod.host.spawn(*pod.command(sys.executable, "-ISc", _SERVER, str(port)))
+def serve(place: Place, port: int) -> Process:
+    """Start a TCP server that tells every client which address it came from."""
+    host, argv = _locate(place, (sys.executable, "-ISc", _SERVER, str(port)))
+    process = host.spawn(*argv)
     said = process.stderr.readline()
     if said != b"listening\n":
-        raise LabError(f"{pod.name}: no server on port {port}: {said.decode()}")
+        raise LabError(f"{place.name}: no server on port {port}: {said.decode()}")
     return process
 
 
@@ -44,20 +46,24 @@ def ask(place: Place, address: str, port: int) -> str:
     return _run(place, *command).strip()
 
 
-def ping(place: Place, address: str, *, size: int = 56, count: int = 1) -> bool:
-    """Whether every one of some echo requests is answered; ``size`` in bytes, never fragmented."""
-    command = ("ping", "-n", "-q", "-M", "do", "-i", "0.1", "-W", "2")
-    said = _run(place, *command, "-c", str(count), "-s", str(size), address)
+def ping(place: Place, address: str, *, count: int = 1, source: str = "") -> bool:
+    """Whether every one of some echo requests is answered."""
+    command = ("ping", "-n", "-q", "-i", "0.1", "-W", "2", "-c", str(count))
+    said = _run(place, *command, *(("-I", source) if source else ()), address)
     return f"{count} packets transmitted, {count} received" in said
 
 
 def ping_all(place: Place, addresses: tuple[str, ...], *, size: int = 56) -> tuple[str, ...]:
-    """Return the addresses that do not answer, asking all of them at the same time."""
+    """Return the addresses that do not answer, asking all of them at the same time.
+
+    Requests carry ``size`` bytes and are never fragmented, neither here nor on the way.
+    """
     script = "\n".join(
         f"(ping -n -q -M do -c 2 -i 0.2 -W 2 -s {size} {address} >/dev/null || echo {address}) &"
         for address in addresses
     )
-    return tuple(_run(place, "sh", "-c", f"{script}\nwait").split())
+    silent = _run(place, "sh", "-c", f"{script}\nwait").split()
+    return tuple(address for address in addresses if address in silent)
 
 
 class Stream:
@@ -93,3 +99,12 @@ def _locate(place: Place, command: tuple[str, ...]) -> tuple[Namespace, tuple[st
 def _run(place: Place, *command: str) -> str:
     host, argv = _locate(place, command)
     return host.run(*argv, check=False).stdout
+
+
+def answers_within(seconds: float, place: Place, address: str) -> bool:
+    """Whether an echo request is answered in time: a handshake that was lost is tried again."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if "1 received" in _run(place, "ping", "-n", "-q", "-c", "1", "-W", "0.5", address):
+            return True
+    return False
