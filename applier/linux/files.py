@@ -36,6 +36,20 @@ class Files:
         except OSError as error:
             raise _failure(Unobservable, "read the mode of file", path, error) from error
 
+    def list_files(self, folder: Path) -> tuple[str, ...]:
+        """Return the names of the plain files in a folder, sorted; () when there is none.
+
+        Raises :class:`Unobservable`.
+        """
+        try:
+            with os.scandir(folder) as entries:
+                names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+        except OSError as error:
+            raise _failure(Unobservable, "list folder", folder, error) from error
+        return tuple(sorted(names))
+
     def write_file(self, path: Path, content: bytes, mode: int) -> None:
         """Put a whole file in place. A missing folder gets 0755, for a private file 0700."""
         with _changing("write file", path):

@@ -25,6 +25,8 @@ _TIMEOUT: Final = 60.0
 _RESOURCE_PROBLEM: Final = 4
 """``RESOURCE_PROBLEM`` (``xshared.h``): the lock or the kernel was busy, or the kernel refused."""
 _RESTORE_ATTEMPTS: Final = 4
+_FIRST_PAUSE: Final = 0.04
+"""Seconds before the second attempt; doubled before each other one."""
 
 _OUR_TABLES: Final = frozenset({"filter", "nat", "mangle"})
 _INCOMPATIBLE: Final = re.compile(r"^# Table `(\w+)' is incompatible", re.MULTILINE)
@@ -80,10 +82,10 @@ class Iptables:
         program = _require(variant, "restore", ipv6=ipv6)
         with write("run", f"{program} --noflush"):
             output = _run(HostError, program, text, "--noflush", "--wait", "10")
-            for attempt in range(1, _RESTORE_ATTEMPTS):
+            for attempt in range(_RESTORE_ATTEMPTS - 1):
                 if output.code != _RESOURCE_PROBLEM:
                     break
-                time.sleep(0.02 * 2**attempt)
+                time.sleep(_FIRST_PAUSE * 2**attempt)
                 output = _run(HostError, program, text, "--noflush", "--wait", "10")
             if output.code:
                 reason = _explain(output.stderr, text)

@@ -1,6 +1,6 @@
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,10 +17,9 @@ IPV6 = InterfaceAddress("fd00:1::1/64")
 
 
 @pytest.fixture(autouse=True)
-def _bridge(host: LinuxHost) -> Iterator[None]:
+def _bridge(host: LinuxHost) -> None:
     host.create_bridge("br0", mac="02:00:00:00:00:07", mtu=1440, group=9806)
     host.set_link("br0", up=True)
-    return
 
 
 def test_addresses_keep_their_length_and_link_local_ones_are_left_out(

@@ -3,6 +3,7 @@
 import errno
 import struct
 import subprocess
+import time
 from collections.abc import Callable
 
 import pytest
@@ -55,7 +56,7 @@ WHOLE = [(RTM_NEWLINK, 0, LINK), DONE]
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(netlink.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
 
 
 @pytest.mark.parametrize(
