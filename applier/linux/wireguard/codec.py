@@ -24,7 +24,8 @@ from applier.linux.wireguard.keys import (
     keep_preshared_key,
     key_bytes,
     key_text,
-    reveal,
+    reveal_preshared_key,
+    reveal_private_key,
 )
 from applier.linux.wireguard.prefix_items import decode_prefixes, encode_prefix
 from applier.linux.wireguard.prefixes import (
@@ -218,7 +219,7 @@ def _name_attribute(name: str) -> bytes:
 def _device_attributes(update: DeviceUpdate, vault: Vault) -> bytes:
     parts = []
     if update.private_key is not None:
-        parts.append(attribute(_DEVICE_PRIVATE_KEY, reveal(vault, update.private_key)))
+        parts.append(attribute(_DEVICE_PRIVATE_KEY, reveal_private_key(vault, update.private_key)))
     if update.listen_port is not None:
         parts.append(attribute(_DEVICE_LISTEN_PORT, _U16.pack(update.listen_port)))
     if update.fwmark is not None:
@@ -243,7 +244,9 @@ def _peer_fragments(peer: PeerUpdate, vault: Vault) -> Iterator[bytes]:
 def _peer_scalars(peer: PeerUpdate, vault: Vault) -> bytes:
     parts = []
     if peer.preshared_key is not None:
-        parts.append(attribute(_PEER_PRESHARED_KEY, reveal(vault, peer.preshared_key)))
+        parts.append(
+            attribute(_PEER_PRESHARED_KEY, reveal_preshared_key(vault, peer.preshared_key))
+        )
     if peer.endpoint is not None:
         parts.append(attribute(_PEER_ENDPOINT, _encode_endpoint(peer.endpoint)))
     if peer.persistent_keepalive is not None:

@@ -39,6 +39,20 @@ def keep_preshared_key(vault: Vault, key: bytes) -> str:
     return "" if key == NO_KEY else vault.put(key)
 
 
-def reveal(vault: Vault, name: str) -> bytes:
-    """Return the secret to send for a fingerprint or public key; no key at all for ``""``."""
-    return vault.reveal(name) if name else NO_KEY
+def reveal_preshared_key(vault: Vault, fingerprint: str) -> bytes:
+    """Return the pre-shared key to send; the bytes that clear it for ``""``."""
+    return vault.reveal(fingerprint) if fingerprint else NO_KEY
+
+
+def reveal_private_key(vault: Vault, public_key: str) -> bytes:
+    """Return the private key to send; the bytes that clear it for ``""``.
+
+    It is clamped (RFC 7748, section 5) as implementations keep it: the kernel compares what it
+    is sent with what it keeps, takes an unclamped key for a new one, and ends all sessions.
+    """
+    if not public_key:
+        return NO_KEY
+    key = bytearray(vault.reveal(public_key))
+    key[0] &= 0b1111_1000
+    key[-1] = key[-1] & 0b0111_1111 | 0b0100_0000
+    return bytes(key)

@@ -15,7 +15,8 @@ from applier.linux.wireguard.keys import (
     keep_preshared_key,
     key_bytes,
     key_text,
-    reveal,
+    reveal_preshared_key,
+    reveal_private_key,
 )
 from applier.linux.wireguard.prefixes import canonical_prefixes
 from applier.linux.wireguard.removal import only_removes
@@ -135,7 +136,7 @@ def _transactions(peers: Iterable[str], device: str) -> Iterator[str]:
 
 def _device_lines(update: DeviceUpdate, vault: Vault) -> Iterator[str]:
     if update.private_key is not None:
-        yield f"private_key={reveal(vault, update.private_key).hex()}\n"
+        yield f"private_key={reveal_private_key(vault, update.private_key).hex()}\n"
     if update.listen_port is not None:
         yield f"listen_port={update.listen_port}\n"
     if update.fwmark is not None:
@@ -148,7 +149,7 @@ def _peer_lines(peer: PeerUpdate, vault: Vault) -> Iterator[str]:
         yield "remove=true\n"
         return
     if peer.preshared_key is not None:
-        yield f"preshared_key={reveal(vault, peer.preshared_key).hex()}\n"
+        yield f"preshared_key={reveal_preshared_key(vault, peer.preshared_key).hex()}\n"
     if peer.endpoint is not None:
         yield f"endpoint={peer.endpoint}\n"
     if peer.persistent_keepalive is not None:

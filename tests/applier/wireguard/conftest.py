@@ -1,5 +1,6 @@
 """The three implementations that one test suite runs on."""
 
+import contextlib
 import json
 import subprocess
 from collections.abc import Callable, Iterator
@@ -38,34 +39,44 @@ def kernel() -> FakeKernel:
     return FakeKernel()
 
 
-@pytest.fixture(
-    params=[
-        "fake-kernel",
-        pytest.param("wireguard-go", marks=pytest.mark.kernel),
-        pytest.param("module", marks=pytest.mark.module),
-    ]
-)
+FAKE = "fake-kernel"
+GO = pytest.param("wireguard-go", marks=pytest.mark.kernel)
+MODULE = pytest.param("module", marks=pytest.mark.module)
+
+
+@contextlib.contextmanager
+def opened(kind: str, vault: Vault, run_dir: Path) -> Iterator[Implementation]:
+    """Open the door to an implementation; the real ones in namespaces of their own."""
+    if kind == FAKE:
+        fake = FakeKernel()
+        door = KernelWireGuard(vault, fake.open)
+        yield Implementation(door, vault, lambda name: fake.devices[name].group)
+        assert all(channel.closed for channel in fake.channels)
+        return
+    skip_if(why_not("wireguard-go" if kind == "wireguard-go" else ""))
+    real: WireGuardDoor = UserspaceWireGuard(vault, run_dir)
+    if kind == "module":
+        real = KernelWireGuard(vault)
+        if not real.is_available():
+            pytest.skip("no WireGuard in this kernel; tests/module runs this in a VM")
+    with own_namespaces():
+        yield Implementation(real, vault, group_of_link)
+
+
+@pytest.fixture(params=[FAKE, GO, MODULE])
 def implementation(
     request: pytest.FixtureRequest, vault: Vault, tmp_path: Path
 ) -> Iterator[Implementation]:
-    match request.param:
-        case "fake-kernel":
-            fake = FakeKernel()
-            yield Implementation(
-                KernelWireGuard(vault, fake.open), vault, lambda name: fake.devices[name].group
-            )
-            assert all(channel.closed for channel in fake.channels)
-        case "wireguard-go":
-            skip_if(why_not("wireguard-go"))
-            with own_namespaces():
-                yield Implementation(UserspaceWireGuard(vault, tmp_path), vault, group_of_link)
-        case _:
-            skip_if(why_not())
-            door = KernelWireGuard(vault)
-            if not door.is_available():
-                pytest.skip("no WireGuard in this kernel; tests/module runs this in a VM")
-            with own_namespaces():
-                yield Implementation(door, vault, group_of_link)
+    with opened(request.param, vault, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture(params=[GO, MODULE])
+def real_implementation(
+    request: pytest.FixtureRequest, vault: Vault, tmp_path: Path
+) -> Iterator[Implementation]:
+    with opened(request.param, vault, tmp_path) as found:
+        yield found
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 
 _CLONE_NEWNS = 0x00020000
 _CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @contextlib.contextmanager
@@ -19,12 +20,6 @@ def own_namespaces() -> Iterator[None]:
 
     The process must have no other threads that matter: namespaces are a thread's.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-
-    def call(name: str, *arguments: int) -> None:
-        if getattr(libc, name)(*arguments):
-            raise OSError(ctypes.get_errno(), name)
-
     folder = Path.cwd()
     with contextlib.ExitStack() as stack:
         before = {}
@@ -37,11 +32,38 @@ def own_namespaces() -> Iterator[None]:
             subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
             yield
         finally:
-            for pid in processes_here("wireguard-go"):
-                os.kill(pid, signal.SIGKILL)
+            end_processes()
             call("setns", before["mnt"], 0)
             call("setns", before["net"], 0)
             os.chdir(folder)
+
+
+@contextlib.contextmanager
+def inside_network(name: str) -> Iterator[None]:
+    """Enter a network namespace that ``ip netns`` made, and come back."""
+    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    inside = os.open(f"/run/netns/{name}", os.O_RDONLY | os.O_CLOEXEC)
+    call("setns", inside, 0)
+    try:
+        yield
+    finally:
+        call("setns", before, 0)
+        os.close(inside)
+        os.close(before)
+
+
+def end_processes() -> None:
+    """Kill what was started in the background here, and in networks made here."""
+    for name in (None, *(path.name for path in Path("/run/netns").glob("*"))):
+        with inside_network(name) if name else contextlib.nullcontext():
+            for pid in processes_here("wireguard-go"):
+                os.kill(pid, signal.SIGKILL)
+
+
+def call(name: str, *arguments: int) -> None:
+    """Call a function of the C library; Python has these two from 3.12 on."""
+    if getattr(_libc, name)(*arguments):
+        raise OSError(ctypes.get_errno(), name)
 
 
 def processes_here(name: str) -> list[int]:

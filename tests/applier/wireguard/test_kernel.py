@@ -137,6 +137,15 @@ def test_a_prefix_leaves_within_one_request(door: KernelWireGuard, kernel: FakeK
     assert key_bytes(PARKING_KEY) not in kernel.devices[NAME].peers
 
 
+def test_a_private_key_is_sent_as_kernels_keep_it(
+    door: KernelWireGuard, kernel: FakeKernel, vault: Vault
+) -> None:
+    public = vault.put_as("public half", b"\xff" * 32)
+    door.configure(NAME, DeviceUpdate(private_key=public))
+    sent = {kind: value for kind, _, value in read(kernel.sets[0][4:])}[3]
+    assert sent == kernel.devices[NAME].private_key == b"\xf8" + b"\xff" * 30 + b"\x7f"
+
+
 def test_a_refused_request_says_which_and_why(door: KernelWireGuard, kernel: FakeKernel) -> None:
     kernel.refusals[2] = Refused(errno.ENOBUFS, "too much of it")
     with pytest.raises(HostError) as caught:
