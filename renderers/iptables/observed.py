@@ -53,7 +53,7 @@ def read(dump: str) -> Ruleset:
 def _parse_dump(dump: str) -> _Tables:
     tables: _Tables = {}
     table = ""
-    for number, line in enumerate(dump.splitlines(), 1):
+    for number, line in enumerate(dump.split("\n"), 1):  # a comment may hold other line ends
         match line[:1]:
             case "" if not line.strip():
                 continue

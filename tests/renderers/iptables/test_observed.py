@@ -61,6 +61,10 @@ def test_a_rule_that_only_speaks_of_us_is_foreign(rule: str) -> None:
     assert Ruleset() == read(_filter(f"-A FORWARD {rule}"))
 
 
+def test_a_foreign_comment_may_hold_what_python_takes_for_the_end_of_a_line() -> None:
+    assert Ruleset() == read(_filter('-A FORWARD -m comment --comment "a\x0bb\u2028c" -j ACCEPT'))
+
+
 @pytest.mark.parametrize("rule", ["-j DROP", "-i a -j REJECT --reject-with x", "-j LOG", "-i a"])
 def test_first_stays_first_behind_a_rule_that_lets_nothing_by(rule: str) -> None:
     assert _positions(f"-A FORWARD {rule}", f"-A FORWARD {FIRST}") == [Position.FIRST]
