@@ -94,7 +94,11 @@ def _load(content: bytes, file: str, document: type[_Document]) -> _Document:
             )
             for violation in found
         )
-    value = msgspec.convert(raw, document)
+    try:
+        value = msgspec.convert(raw, document)
+    except msgspec.ValidationError as error:
+        # JSON Schema calls 1.0 an integer; we write whole numbers without a point.
+        raise Problems.one(f"not as documents are written: {error}", file=file) from None
     # Bytes that are canonical repeat nothing; only others need the slow search.
     if dump(value) != content:
         _refuse_repeated(content.decode(), file)

@@ -46,10 +46,17 @@ def _next_step(step: str | int) -> tuple[bool, str | int]:
 
 
 def find_repeated(text: str) -> Iterator[tuple[Path, int]]:
-    """Yield each field that its object has held before. JSON readers keep one of them, silently."""
+    """Yield each field that its object has held before, but not again what is inside of it.
+
+    JSON readers keep one of them, silently (RFC 8259, section 4).
+    """
     seen: set[Path] = set()
+    repeated: Path | None = None
     for path, line in locate(text):
-        if path in seen:
+        if repeated is not None and path[: len(repeated)] == repeated and path != repeated:
+            continue
+        repeated = path if path in seen else None
+        if repeated is not None:
             yield path, line
         seen.add(path)
 
