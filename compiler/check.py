@@ -1,0 +1,139 @@
+"""Members of a mesh to what is wrong with them and between them, which no schema can say."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from compiler.addresses import FIRST_POD_OFFSET
+from compiler.fields import Placed, Site
+from compiler.keys import NO_KEY, WEAK_KEYS
+from compiler.mesh import ReadMesh
+from compiler.networks import find_overlaps
+from compiler.node import Member
+from compiler.topology import OVERHEAD_IPV4, OVERHEAD_IPV6, tunnel_mtu
+from compiler.unfold import Complaint
+
+_LEAST_MTU: Final = {4: 576, 6: 1280}
+"""What every IPv4 host must accept (RFC 791, 3.1), and every IPv6 link carry (RFC 8200, 5)."""
+
+
+def check_members(mesh: ReadMesh | None, members: Sequence[Member]) -> Iterator[Complaint]:
+    """Find everything that is wrong with members, given in order of their names.
+
+    Without a mesh, only what does not depend on it is looked for.
+    """
+    for member in members:
+        yield from member.complaints
+        yield from _check_key(member)
+    yield from _find_shared(
+        _keys_of(members), "is the public key of {other} too: a key has one host"
+    )
+    yield from _find_shared(_reaches_of(members), "is the endpoint of {other} too")
+    placed = [each for member in members for each in member.networks]
+    yield from _check_room(placed)
+    yield from _check_overlaps(placed)
+    if mesh is not None:
+        yield from _check_inside(mesh, placed)
+        yield from _check_outside(mesh, members)
+        yield from _check_mtus(mesh, members)
+
+
+def _check_key(member: Member) -> Iterator[Complaint]:
+    if member.public_key in WEAK_KEYS:
+        site = Site(member.object, ("spec", "publicKey"))
+        why = "is all zeros" if member.public_key == NO_KEY else "is a point of small order"
+        yield site.complain(f"{why}, which is nobody's key: no host can use it", member.public_key)
+
+
+def _keys_of(members: Sequence[Member]) -> Iterator[tuple[str, Site]]:
+    for member in members:
+        if member.public_key and member.public_key not in WEAK_KEYS:
+            yield member.public_key, Site(member.object, ("spec", "publicKey"))
+
+
+def _reaches_of(members: Sequence[Member]) -> Iterator[tuple[str, Site]]:
+    """Yield endpoints. Two hosts may share an address, behind one NAT; not the port as well."""
+    for member in members:
+        if member.reach is not None:
+            reach, site = member.reach
+            yield reach.endpoint, site
+
+
+def _find_shared(values: Iterable[tuple[str, Site]], rule: str) -> Iterator[Complaint]:
+    """Complain about each value that another site has had before."""
+    first: dict[str, Site] = {}
+    for value, site in values:
+        other = first.setdefault(value, site)
+        if other is not site:
+            yield site.complain(rule.format(other=other.entry.title), value)
+
+
+def _check_room(placed: Sequence[Placed]) -> Iterator[Complaint]:
+    """Demand room for one pod: the first stands at a fixed offset, IPv4's last is broadcast."""
+    for network, site in placed:
+        reserved_end = 1 if network.version == 4 else 0  # noqa: PLR2004 - the IP version
+        if network.last - network.first < FIRST_POD_OFFSET + reserved_end:
+            longest = 28 if reserved_end else 124
+            rule = (
+                f"is too small for a pod: pods begin at its address {FIRST_POD_OFFSET}, "
+                f"so it must be a /{longest} or larger"
+            )
+            yield site.complain(rule, network.prefix)
+
+
+def _check_overlaps(placed: Sequence[Placed]) -> Iterator[Complaint]:
+    for (outer, other), (inner, site) in find_overlaps(placed):
+        owner = "the same node" if site.entry is other.entry else other.entry.title
+        yield site.complain(f"overlaps {outer.prefix} of {owner}", inner.prefix)
+
+
+def _check_inside(mesh: ReadMesh, placed: Sequence[Placed]) -> Iterator[Complaint]:
+    """Demand that pod CIDRs lie inside the overlay, if all of the overlay is known."""
+    if not mesh.complete:
+        return
+    known = ", ".join(overlay.prefix for overlay in mesh.overlays)
+    for network, site in placed:
+        if any(overlay.contains(network) for overlay in mesh.overlays):
+            continue
+        partly = [overlay.prefix for overlay in mesh.overlays if overlay.overlaps(network)]
+        rule = (
+            f"is wider than overlay CIDR {partly[0]}: it must lie inside"
+            if partly
+            else f"is outside every overlay CIDR ({known})"
+        )
+        yield site.complain(rule, network.prefix)
+
+
+def _check_outside(mesh: ReadMesh, members: Sequence[Member]) -> Iterator[Complaint]:
+    """Demand that endpoints lie outside the overlay: packets to them would go into the tunnel."""
+    for member in members:
+        for reach, site in [member.reach] if member.reach else []:
+            for overlay in mesh.overlays:
+                if reach.is_in(overlay):
+                    rule = (
+                        f"is inside overlay CIDR {overlay.prefix}: encrypted packets to it "
+                        "would be sent into the tunnel again"
+                    )
+                    yield site.complain(rule, reach.endpoint)
+
+
+def _check_mtus(mesh: ReadMesh, members: Sequence[Member]) -> Iterator[Complaint]:
+    """Demand that what is left of the underlay's MTU carries every family of the overlay."""
+    if not mesh.overlays:
+        return
+    version = max(overlay.version for overlay in mesh.overlays)
+    least = _LEAST_MTU[version]
+    over_ipv6 = any(member.reach and member.reach[0].version == 6 for member in members)  # noqa: PLR2004 - the IP version
+    overhead = OVERHEAD_IPV6 if over_ipv6 else OVERHEAD_IPV4
+    blamed = {}
+    for member in members:
+        mtu = member.underlay_mtu
+        if (inner := tunnel_mtu(mtu, overhead)) < least:
+            own = member.object.get("spec", "underlayMTU") is not None
+            entry = member.object if own else mesh.object
+            rule = (
+                f"leaves {inner} bytes inside the tunnel, and IPv{version} needs {least}: "
+                f"the smallest that works here is {least + overhead}"
+            )
+            complaint = Site(entry, ("spec", "underlayMTU")).complain(rule, mtu)
+            blamed[entry.title] = complaint
+    yield from blamed.values()

@@ -1,0 +1,43 @@
+"""Members of a mesh to what is worth a warning: it works, but perhaps not as meant."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from compiler.fields import Site
+from compiler.mesh import ReadMesh
+from compiler.node import Member
+from compiler.unfold import Complaint
+
+
+def warn_of_members(mesh: ReadMesh, members: Sequence[Member]) -> Iterator[Complaint]:
+    """Find what somebody should know about members that are otherwise right."""
+    versions = {overlay.version for overlay in mesh.overlays}
+    for member in members:
+        yield from _warn_of_no_endpoint(member)
+        for version in sorted(versions - {network.version for network, _ in member.networks}):
+            rule = (
+                f"has no IPv{version} pod CIDR: its pods get no IPv{version}, which the overlay has"
+            )
+            yield Site(member.object, ()).complain(rule)
+    yield from _warn_of_mtus(mesh, members)
+
+
+def _warn_of_no_endpoint(member: Member) -> Iterator[Complaint]:
+    if member.reach is not None:
+        return
+    rule = "has no endpoint: others cannot reach it until it has spoken to them"
+    if not member.persistent_keepalive:
+        rule += ", so give it a persistentKeepalive"
+    yield Site(member.object, ()).complain(rule)
+
+
+def _warn_of_mtus(mesh: ReadMesh, members: Sequence[Member]) -> Iterator[Complaint]:
+    """Warn when nodes differ: each sizes its packets for its own side of a path only."""
+    counts = Counter(member.underlay_mtu for member in members)
+    if len(counts) > 1:
+        shown = ", ".join(f"{mtu} on {count}" for mtu, count in sorted(counts.items()))
+        rule = (
+            f"the nodes' underlay MTUs differ ({shown}): a path carries no more than its "
+            "narrower end, so large packets to it may be lost"
+        )
+        yield Site(mesh.object, ()).complain(rule)
