@@ -6,6 +6,8 @@ from applier.errors import Exists, HostError, Missing
 from applier.host import LiveRoute
 from applier.linux.decode import ROUTE_HEADER, RTM_F_CLONED, decode_route
 from applier.linux.host import LinuxHost
+from applier.linux.netlink import NetworkDoors
+from applier.linux.wireguard.netlink import Netlink, SocketChannel
 from schemas.values import Prefix
 
 pytestmark = pytest.mark.kernel
@@ -197,3 +199,41 @@ def test_what_the_kernel_says_of_a_refused_route_is_passed_on(host: LinuxHost) -
         "add route unicast 10.244.0.0/16 metric 1024 proto 87 via 203.0.113.1 dev wg0: "
         "Network is unreachable (Nexthop has invalid gateway) (code 101)"
     )
+
+
+def test_a_route_to_a_device_is_of_link_scope_as_ip_makes_it(host: LinuxHost, ip: Ip) -> None:
+    host.add_route(unicast("10.244.0.0/16"))
+    ip("route add 10.245.0.0/16 dev wg0 metric 1024 proto 87")
+    shown = ip("route show proto 87").replace("10.245", "10.244").splitlines()
+    assert shown[0] == shown[1]
+
+
+def test_a_kernel_that_does_not_filter_dumps_gives_the_same(host: LinuxHost, ip: Ip) -> None:
+    ip(
+        *(f"route add 10.{number}.0.0/16 dev eth0 table 100" for number in range(20)),
+        "route add default via 192.0.2.254",
+        "address add 198.51.100.1/24 dev wg0",
+    )
+    unfiltered = NetworkDoors(SocketChannel)
+    assert unfiltered.routes() == host.routes()
+    assert unfiltered.links() == host.links()
+    assert {link: unfiltered.addresses(link) for link in ("eth0", "wg0")} == {
+        "eth0": ("192.0.2.1/24", "2001:db8::1/64"),
+        "wg0": ("198.51.100.1/24",),
+    }
+    unfiltered.close()
+
+
+def test_the_kernel_sends_no_routes_of_other_tables(
+    host: LinuxHost, ip: Ip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ip(*(f"route add 10.{number}.0.0/16 dev eth0 table 100" for number in range(20)))
+    sent: list[bytes] = []
+    dump = Netlink.dump
+
+    def note(self: Netlink, kind: int, payload: bytes) -> list[bytes]:
+        sent.extend(parts := dump(self, kind, payload))
+        return parts
+
+    monkeypatch.setattr(Netlink, "dump", note)
+    assert len(host.routes()) == len(sent)
