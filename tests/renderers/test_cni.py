@@ -16,7 +16,10 @@ def test_a_configuration_is_sorted_and_indented() -> None:
   ]
 }
 """
-    config = {"plugins": [{"type": "bridge", "mtu": 1440}], "cniVersion": "1.0.0"}
+    config: dict[str, object] = {
+        "plugins": [{"type": "bridge", "mtu": 1440}],
+        "cniVersion": "1.0.0",
+    }
     assert expected == cni.write(config)
 
 
