@@ -42,7 +42,7 @@ class Kind(ABC, Generic[V]):
     """The type of ``before`` and ``after``, for reading a plan back."""
 
     @abstractmethod
-    def desired(self, wanted: Wanted) -> dict[str, V]:
+    def desired(self, wanted: Wanted, scope: Scope) -> dict[str, V]:
         """Return what should be there, by key, in the order in which to make it."""
 
     @abstractmethod

@@ -44,10 +44,13 @@ def look(host: Host, resolved: ResolvedHost, vault: Vault, paths: Paths) -> Situ
     view = View(host)
     variant = choose_variant(view, resolved.host.firewall.iptables_variant)
     wanted = want(resolved, derive_preshared_keys(host, resolved, vault, paths), variant)
-    desired = _desire(wanted)
     applied = load_applied(host, paths)
-    last = desired if applied == resolved else _desire_last(host, applied, vault, paths, variant)
     scope = scope_of(paths, wanted, applied, load_attempted(host, paths))
+    desired = _desire(wanted, scope)
+    last: State | None = desired
+    if applied != resolved:
+        before = _want_last(host, applied, vault, paths, variant)
+        last = _desire(before, scope) if before else None
     return Situation(
         desired=desired,
         last=last,
@@ -99,14 +102,14 @@ def choose_variant(view: View, asked: IptablesVariant) -> IptablesVariant:
     return installed[0]
 
 
-def _desire(wanted: Wanted) -> State:
-    return {kind.name: kind.desired(wanted) for kind in KINDS}
+def _desire(wanted: Wanted, scope: Scope) -> State:
+    return {kind.name: kind.desired(wanted, scope) for kind in KINDS}
 
 
-def _desire_last(
+def _want_last(
     host: Host, applied: ResolvedHost | None, vault: Vault, paths: Paths, variant: IptablesVariant
-) -> State | None:
-    """Return what was desired when the host last converged.
+) -> Wanted | None:
+    """Return what was wanted when the host last converged.
 
     An old epoch's master secret may be gone by now; that costs the exact cause of a change.
     """
@@ -116,7 +119,7 @@ def _desire_last(
         keys = derive_preshared_keys(host, applied, vault, paths)
     except Problems:
         keys = {}
-    return _desire(want(applied, keys, variant))
+    return want(applied, keys, variant)
 
 
 def _observe(view: View, scope: Scope) -> Observation:

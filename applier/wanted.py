@@ -45,6 +45,16 @@ class Scope(Value, frozen=True, kw_only=True):
     iptables_variant: IptablesVariant | None
     """Where our chains should be; None: nowhere."""
 
+    def call_peer(self, key: PublicKey, device: str | None = None) -> str:
+        """Name a peer for readers: one name for one key, whichever document it is in.
+
+        A node that changed its key keeps its name for the new one; the old one is then called by
+        itself. On a device that is not the wanted one the device is told too.
+        """
+        name = self.nodes.get(key, key)
+        elsewhere = device is not None and (not self.names or device != self.names.wireguard)
+        return f"{name} on {device}" if elsewhere else name
+
 
 def want(
     resolved: ResolvedHost, preshared_keys: Mapping[PublicKey, str], variant: IptablesVariant
@@ -106,6 +116,7 @@ def scope_of(
     earlier = [known for known in (names_of(last.host) if last else None, attempted) if known]
     known = ([names] if names else []) + earlier
     peers = (last.peers if last else {}) | (wanted.peers if wanted else {})
+    current = {peer.public_key: name for name, peer in wanted.peers.items()} if wanted else {}
     return Scope(
         paths=paths,
         names=names,
@@ -114,7 +125,7 @@ def scope_of(
         cni_files=_unique([*(name.cni_file for name in known), DEFAULT_CNI_FILE]),
         written_cni_files=_unique(name.cni_file for name in earlier),
         sysctls=tuple(wanted.host.sysctls) if wanted else (),
-        nodes={peer.public_key: name for name, peer in peers.items()},
+        nodes={peer.public_key: name for name, peer in peers.items()} | current,
         iptables_variant=wanted.iptables_variant if wanted else None,
     )
 

@@ -28,8 +28,9 @@ class AddressKind(Kind[LinkAddress]):
     name: ClassVar[str] = "address"
     value_type: ClassVar[type] = LinkAddress
 
-    def desired(self, wanted: Wanted) -> dict[str, LinkAddress]:
+    def desired(self, wanted: Wanted, scope: Scope) -> dict[str, LinkAddress]:
         """Return the addresses of the WireGuard device and of the bridge."""
+        del scope
         links = (wanted.host.wireguard, wanted.host.bridge)
         return _by_key(
             LinkAddress(link=link.interface, address=address)

@@ -27,8 +27,9 @@ class CniKind(Kind[str]):
     name: ClassVar[str] = "cni"
     value_type: ClassVar[type] = str
 
-    def desired(self, wanted: Wanted) -> dict[str, str]:
+    def desired(self, wanted: Wanted, scope: Scope) -> dict[str, str]:
         """Return the configuration, as CNI's specification has it."""
+        del scope
         return {wanted.host.cni.file_name: write(wanted.host.cni.config)}
 
     def observe(self, view: View, scope: Scope) -> Observed:

@@ -56,8 +56,9 @@ class FirewallKind(Kind[Part]):
     name: ClassVar[str] = "firewall"
     value_type: ClassVar[object] = Part
 
-    def desired(self, wanted: Wanted) -> dict[str, Part]:
+    def desired(self, wanted: Wanted, scope: Scope) -> dict[str, Part]:
         """Return the chains and jumps of both families, in the variant of this host."""
+        del scope
         firewall = wanted.host.firewall
         return {
             f"{Table(wanted.iptables_variant, ipv6).tool} {key}": part

@@ -44,8 +44,9 @@ class LinkKind(Kind[NetworkLink]):
     name: ClassVar[str] = "link"
     value_type: ClassVar[type] = NetworkLink
 
-    def desired(self, wanted: Wanted) -> dict[str, NetworkLink]:
+    def desired(self, wanted: Wanted, scope: Scope) -> dict[str, NetworkLink]:
         """Return the WireGuard device and the bridge."""
+        del scope
         device, bridge = wanted.host.wireguard, wanted.host.bridge
         return {
             device.interface: NetworkLink(kind="wireguard", mtu=device.mtu),
@@ -98,8 +99,9 @@ class UpKind(Kind[LinkState]):
     name: ClassVar[str] = "up"
     value_type: ClassVar[type] = LinkState
 
-    def desired(self, wanted: Wanted) -> dict[str, LinkState]:
+    def desired(self, wanted: Wanted, scope: Scope) -> dict[str, LinkState]:
         """Return both links, up."""
+        del scope
         links = (wanted.host.wireguard, wanted.host.bridge)
         return {link.interface: LinkState(up=True) for link in links}
 

@@ -31,8 +31,9 @@ class RouteKind(Kind[LiveRoute]):
     value_type: ClassVar[type] = LiveRoute
     guards: ClassVar[bool]
 
-    def desired(self, wanted: Wanted) -> dict[str, LiveRoute]:
+    def desired(self, wanted: Wanted, scope: Scope) -> dict[str, LiveRoute]:
         """Return the guards, or the routes that are not guards."""
+        del scope
         routes = (
             LiveRoute(
                 destination=route.destination,

@@ -61,8 +61,9 @@ class SysctlKind(Kind[Sysctl]):
     name: ClassVar[str] = "sysctl"
     value_type: ClassVar[type] = Sysctl
 
-    def desired(self, wanted: Wanted) -> dict[str, Sysctl]:
+    def desired(self, wanted: Wanted, scope: Scope) -> dict[str, Sysctl]:
         """Return the parameters of the families in use."""
+        del scope
         return {key: Sysctl(value=value) for key, value in wanted.host.sysctls.items()}
 
     def observe(self, view: View, scope: Scope) -> Observed:

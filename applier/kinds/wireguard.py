@@ -17,7 +17,7 @@ from applier.plan import Action, Change, Observed, Risk
 from applier.view import View
 from applier.wanted import Scope, Wanted
 from schemas.state import Value
-from schemas.values import Endpoint, InterfaceName, NodeName, Prefix, PublicKey
+from schemas.values import Endpoint, InterfaceName, Prefix, PublicKey
 
 T = TypeVar("T")
 
@@ -47,8 +47,6 @@ class DevicePeer(Value, frozen=True, kw_only=True):
     persistent_keepalive: int = 0
     preshared_key: str = ""
     """A vault fingerprint; empty when there is none."""
-    node: NodeName = NodeName("")
-    """The node's name for readers; empty for a stranger. Never compared."""
     active: bool = False
     """Heard within the last 275 s, so that its endpoint may have roamed. Never compared."""
 
@@ -59,8 +57,9 @@ class DeviceKind(Kind[Device]):
     name: ClassVar[str] = "wireguard"
     value_type: ClassVar[type] = Device
 
-    def desired(self, wanted: Wanted) -> dict[str, Device]:
+    def desired(self, wanted: Wanted, scope: Scope) -> dict[str, Device]:
         """Return the device's settings."""
+        del scope
         device = wanted.host.wireguard
         value = Device(public_key=device.public_key, listen_port=device.listen_port)
         return {device.interface: value}
@@ -124,32 +123,31 @@ class DeviceKind(Kind[Device]):
 
 
 class PeerKind(Kind[DevicePeer]):
-    """Key: the device's name and the peer's public key."""
+    """Key: the node's name, which stands for its public key; a stranger's key itself."""
 
     name: ClassVar[str] = "peer"
     value_type: ClassVar[type] = DevicePeer
 
-    def desired(self, wanted: Wanted) -> dict[str, DevicePeer]:
+    def desired(self, wanted: Wanted, scope: Scope) -> dict[str, DevicePeer]:
         """Return the peers of the document, with this host's fingerprints."""
         device = wanted.host.wireguard.interface
         return {
-            f"{device} {peer.public_key}": DevicePeer(
+            scope.call_peer(peer.public_key): DevicePeer(
                 device=device,
-                node=name,
                 public_key=peer.public_key,
                 allowed_ips=peer.allowed_ips,
                 endpoint=peer.endpoint,
                 persistent_keepalive=peer.persistent_keepalive,
                 preshared_key=wanted.preshared_keys.get(peer.public_key, ""),
             )
-            for name, peer in wanted.peers.items()
+            for peer in wanted.peers.values()
         }
 
     def observe(self, view: View, scope: Scope) -> Observed:
         """Return all peers of our devices, strangers too."""
         return Observed(
             owned={
-                f"{name} {peer.public_key}": _value_of(name, peer, view.now, scope)
+                scope.call_peer(peer.public_key, name): _value_of(name, peer, view.now)
                 for name, live in _live_devices(view, scope).items()
                 for peer in live.peers
             }
@@ -172,7 +170,8 @@ class PeerKind(Kind[DevicePeer]):
     ) -> Difference | None:
         """Compare field by field."""
         if desired is None:
-            return Difference(action=Action.DELETE, risk=Risk.SESSION_DROP, note=_who(observed))
+            note = "its node left the mesh, changed its key, or was never part of it"
+            return Difference(action=Action.DELETE, risk=Risk.SESSION_DROP, note=note)
         if observed is None:
             return Difference(action=Action.CREATE)
         if _settings(desired) == _settings(observed):
@@ -221,10 +220,9 @@ def _live_devices(view: View, scope: Scope) -> dict[str, LiveDevice]:
     return {name: live for name, live in named.items() if live is not None}
 
 
-def _value_of(device: str, peer: LivePeer, now: int, scope: Scope) -> DevicePeer:
+def _value_of(device: str, peer: LivePeer, now: int) -> DevicePeer:
     return DevicePeer(
         device=InterfaceName(device),
-        node=scope.nodes.get(peer.public_key, NodeName("")),
         public_key=peer.public_key,
         allowed_ips=peer.allowed_ips,
         endpoint=peer.endpoint,
@@ -253,10 +251,6 @@ def _settings(peer: DevicePeer) -> tuple[object, ...]:
 
 def _is_as_before(desired: DevicePeer, last: DevicePeer | None) -> bool:
     return last is not None and last.endpoint == desired.endpoint
-
-
-def _who(peer: DevicePeer | None) -> str:
-    return "" if peer is None or peer.node else "no node of this mesh has this key"
 
 
 def _updates_for(changes: Sequence[Change]) -> tuple[PeerUpdate, ...]:
