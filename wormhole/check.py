@@ -36,7 +36,7 @@ def check_inventory(paths: list[str]) -> Verdict:
         Problems: everything wrong with them.
 
     """
-    from compiler.parse.parse import parse  # noqa: PLC0415 - states are checked without it
+    from compiler.parse import parse  # noqa: PLC0415 - states are checked without it
     from wormhole.sources import read_sources  # noqa: PLC0415
 
     inventory = parse(read_sources(paths))

@@ -1,12 +1,14 @@
 """Say a value, or what differs between two, field by field, in words for a reader."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 import msgspec
 
 from schemas.state import Value
+from wormhole.remarks import count
 
 NONE: Final = "(none)"
 
@@ -24,30 +26,35 @@ class FieldText(Value, frozen=True, kw_only=True):
         return " ".join(part for part in (self.name, self.text) if part)
 
 
-def describe_value(value: object) -> tuple[FieldText, ...]:
+def describe_value(
+    value: object, *, leave_out: AbstractSet[str] = frozenset()
+) -> tuple[FieldText, ...]:
     """Say a whole value; what is empty, off or none is left out."""
     return tuple(
         _say_items(name, item) if isinstance(item, list) else _say_scalar(name, item)
         for name, item in _flatten(msgspec.to_builtins(value)).items()
-        if item not in (None, "", [], False)
+        if item not in (None, "", [], False) and name not in leave_out
     )
 
 
-def describe_difference(before: object, after: object) -> tuple[FieldText, ...]:
+def describe_difference(
+    before: object, after: object, *, leave_out: AbstractSet[str] = frozenset()
+) -> tuple[FieldText, ...]:
     """Say what differs, fields in the order of ``after``."""
     old, new = (_flatten(msgspec.to_builtins(value)) for value in (before, after))
     names = [*new, *(name for name in old if name not in new)]
     return tuple(
         _compare(name, old.get(name), new.get(name))
         for name in names
-        if old.get(name) != new.get(name)
+        if old.get(name) != new.get(name) and name not in leave_out
     )
 
 
 def _flatten(value: object, path: str = "") -> dict[str, Any]:
     """Return the leaves of nested mappings by dotted path; a list is a leaf."""
     if not isinstance(value, Mapping):
-        return {path: value}
+        # A field that is called "value" says no more than the object's own name does.
+        return {"" if path == "value" else path: value}
     leaves: dict[str, Any] = {}
     for name, item in value.items():
         leaves |= _flatten(item, f"{path}.{name}" if path else str(name))
@@ -66,7 +73,8 @@ def _say_items(name: str, items: list[Any]) -> FieldText:
     words = tuple(_spell(item) for item in items)
     if all(isinstance(item, str) and " " not in item for item in items):
         return FieldText(name=name, text=" ".join(words))
-    return FieldText(name="", text=f"{len(words)} {name or 'items'}", lines=words)
+    noun = (name or "items").removesuffix("s")
+    return FieldText(name="", text=count(len(words), noun), lines=words)
 
 
 def _compare(name: str, before: object, after: object) -> FieldText:
@@ -84,7 +92,8 @@ def _compare_items(name: str, old: list[str], new: list[str]) -> FieldText:
     removed = [item for item in old if item not in kept]
     added = [item for item in new if item not in kept]
     if not (removed or added):
-        return FieldText(name=name, text="the same, in another order")
+        text = "the same, elsewhere" if old == new else "the same, in another order"
+        return FieldText(name=name, text=text)
     if any(" " in item for item in removed + added):
         lines = (*(f"- {item}" for item in removed), *(f"+ {item}" for item in added))
         text = f"{len(added)} added, {len(removed)} removed"
@@ -94,19 +103,17 @@ def _compare_items(name: str, old: list[str], new: list[str]) -> FieldText:
 
 
 def _words(value: object) -> list[str]:
-    return [_spell(item) for item in value] if isinstance(value, Iterable) else []
+    return [_spell(item) for item in value] if isinstance(value, list) else []
 
 
 def _spell(value: object) -> str:
     match value:
         case None | "":
             return NONE
-        case str():
-            return value
-        case True:
-            return "yes"
-        case False:
-            return "no"
+        case str(text) | {"rule": str(text)}:
+            return text
+        case bool():
+            return "yes" if value else "no"
         case Mapping():
             return ", ".join(map(str, describe_value(value)))
         case _:

@@ -8,7 +8,8 @@ from typing import Final
 from applier.plan import Action, Cause, Change, Plan, Risk
 from schemas.state import Value
 from wormhole.console import Paint, paint_plain
-from wormhole.fieldview import FieldText, describe_difference, describe_value
+from wormhole.fieldview import FieldText
+from wormhole.kindview import fields_of, name_of, title_of
 from wormhole.remarks import count
 
 _ALIKE: Final = 5
@@ -84,7 +85,7 @@ def describe_changes(
     )
     for kind, changes in groupby(plan.changes, key=lambda change: change.kind):
         rows = _collapse(changes, verbose=verbose)
-        blocks.append("\n".join([paint("strong", kind), *_describe_rows(rows, view)]))
+        blocks.append("\n".join([paint("strong", title_of(kind)), *_describe_rows(rows, view)]))
     return "\n\n".join(blocks)
 
 
@@ -103,7 +104,7 @@ def summarise_plan(plan: Plan) -> str:
 
 def describe_change(change: Change) -> str:
     """Return one change in a few words: ``create route 10.244.0.0/16``."""
-    return f"{_SIGNS[change.action].verb} {change.kind} {change.key}"
+    return f"{_SIGNS[change.action].verb} {change.kind} {name_of(change)}"
 
 
 def shorten_digest(digest: str) -> str:
@@ -132,7 +133,7 @@ def _causes_of(plan: Plan) -> set[Cause]:
 
 def _collapse(changes: Iterable[Change], *, verbose: bool) -> tuple[_Row, ...]:
     """Join what reads alike: first what says the same, then what touches the same fields."""
-    rows = tuple(_Row(change=c, keys=(c.key,), fields=_describe_fields(c)) for c in changes)
+    rows = tuple(_Row(change=c, keys=(name_of(c),), fields=fields_of(c)) for c in changes)
     if verbose:
         return rows
     return _join(_join(rows, lambda row: row.fields), _generalise)
@@ -163,18 +164,6 @@ def _generalise(row: _Row) -> tuple[FieldText, ...]:
     if row.change.action in (Action.UPDATE, Action.RECREATE):
         return tuple(FieldText(name=field.name, text="(each its own)") for field in row.fields)
     return ()
-
-
-def _describe_fields(change: Change) -> tuple[FieldText, ...]:
-    match change.action:
-        case Action.CREATE:
-            return describe_value(change.after)
-        case Action.DELETE:
-            return describe_value(change.before)
-        case Action.UPDATE | Action.RECREATE:
-            return describe_difference(change.before, change.after)
-        case Action.CONFLICT:
-            return ()
 
 
 def _describe_rows(rows: tuple[_Row, ...], view: _View) -> Iterable[str]:
@@ -215,4 +204,4 @@ def _tags(change: Change, view: _View) -> str:
 
 
 def _name_some(keys: tuple[str, ...]) -> str:
-    return f"{len(keys)} of these: {', '.join(keys[:_NAMED])} ... {keys[-1]}"
+    return f"{len(keys)} of them: {', '.join(keys[:_NAMED])} ... {keys[-1]}"

@@ -9,7 +9,6 @@ from applier.errors import Unobservable
 from applier.host import Host
 from applier.paths import Paths
 from applier.vault import Vault
-from schemas.problems import Problems
 
 
 def paths_from(arguments: argparse.Namespace) -> Paths:
@@ -48,17 +47,11 @@ def open_host(paths: Paths) -> tuple[Host, Vault]:
     return LinuxHost(vault), vault
 
 
-def open_host_without_key(paths: Paths) -> tuple[Host, Vault | None]:
-    """Return the doors to this machine, and a vault if there is a usable key.
-
-    What is ours can be found and removed without it; it is only needed to put things back.
-    """
+def open_host_without_key() -> Host:
+    """Return the doors to this machine for who removes: marks say what is ours, not the key."""
     from applier.linux import LinuxHost  # noqa: PLC0415 - brings pyroute2, 170 ms
 
-    try:
-        return open_host(paths)
-    except Problems:
-        return LinuxHost(Vault(os.urandom(32))), None
+    return LinuxHost(Vault(os.urandom(32)))
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compile, write, and say what was written."""
     from compiler.compile import compile_mesh  # noqa: PLC0415 - only where an inventory is read
-    from compiler.parse.parse import parse  # noqa: PLC0415
+    from compiler.parse import parse  # noqa: PLC0415
     from wormhole.remarks import count, say_warnings  # noqa: PLC0415
     from wormhole.sources import read_sources  # noqa: PLC0415
     from wormhole.statefolder import write_state  # noqa: PLC0415

@@ -46,16 +46,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     thishost.require_root()
     paths = thishost.paths_from(arguments)
-    host, vault = thishost.open_host_without_key(paths)
+    host = thishost.open_host_without_key()
     if arguments.dry_run:
-        found = plan_destroy(host, vault=vault, paths=paths)
+        found = plan_destroy(host, paths=paths)
         _check_and_show(found, arguments)
         return Exit.CHANGES if found.changes else Exit.OK
     with thishost.hold_lock(paths):
-        _check_and_show(plan_destroy(host, vault=vault, paths=paths), arguments)
-        outcome = destroy(
-            host, vault=vault, paths=paths, purge=arguments.purge, progress=show_progress
-        )
+        _check_and_show(plan_destroy(host, paths=paths), arguments)
+        outcome = destroy(host, paths=paths, purge=arguments.purge, progress=show_progress)
     print_outcome(outcome, arguments, verb="Destroyed", converged="nothing of Wormhole's is left")
     return outcome.exit_code
 
