@@ -74,16 +74,18 @@ def _check_room(placed: Sequence[Placed]) -> Iterator[Complaint]:
         if network.last - network.first < FIRST_POD_OFFSET + reserved_end:
             longest = 28 if reserved_end else 124
             rule = (
-                f"is too small for a pod: pods begin at its address {FIRST_POD_OFFSET}, "
-                f"so it must be a /{longest} or larger"
+                f"is too small for a pod: the first one's address is network + {FIRST_POD_OFFSET}, "
+                f"so /{longest} is the longest prefix that works"
             )
             yield site.complain(rule, network.prefix)
 
 
 def _check_overlaps(placed: Sequence[Placed]) -> Iterator[Complaint]:
     for (outer, other), (inner, site) in find_overlaps(placed):
-        owner = "the same node" if site.entry is other.entry else other.entry.title
-        yield site.complain(f"overlaps {outer.prefix} of {owner}", inner.prefix)
+        same = site.entry is other.entry
+        owner = "the same node" if same else other.entry.title
+        twice = "is listed twice" if same and outer == inner else ""
+        yield site.complain(twice or f"overlaps {outer.prefix} of {owner}", inner.prefix)
 
 
 def _check_inside(mesh: ReadMesh, placed: Sequence[Placed]) -> Iterator[Complaint]:

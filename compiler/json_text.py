@@ -20,6 +20,7 @@ from compiler.reading import (
     Tree,
 )
 
+_CONSTANT: Final = re.compile(r'"(?:[^"\\]|\\.)*"|(NaN|-?Infinity)')
 _SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -31,10 +32,10 @@ def read_json(text: str) -> Reading:
         while cursor.skip_space():
             documents.append(_read_document(cursor, len(documents)))
     except json.JSONDecodeError as error:
-        message = error.msg[:1].lower() + error.msg[1:]
+        message = (error.msg[:1].lower() + error.msg[1:]).removesuffix(" starting at")
         return _failed(error.lineno, f"is not JSON: {message} (column {error.colno})")
     except Malformed as error:
-        return _failed(cursor.line_at(cursor.at), error.fault.rule)
+        return _failed(cursor.line_at(_find_constant(text, cursor.at)), error.fault.rule)
     except RecursionError:
         return _failed(cursor.line_at(cursor.at), f"is nested more than {DEEPEST} deep")
     faults = tuple(_find_repeats(Cursor(text))) if cursor.repeats else ()
@@ -45,6 +46,14 @@ def read_json(text: str) -> Reading:
 
 def _failed(line: int, rule: str) -> Reading:
     return Reading(syntax="JSON", faults=(Fault(line, rule),))
+
+
+def _find_constant(text: str, start: int) -> int:
+    """Find where JSON is left for JavaScript: ``NaN`` or ``Infinity``, outside of strings."""
+    for match in _CONSTANT.finditer(text, start):
+        if match[1]:
+            return match.start()
+    return start
 
 
 def _may_hold_surrogates(text: str) -> bool:

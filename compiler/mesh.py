@@ -40,11 +40,15 @@ def read_mesh(entry: Object) -> ReadMesh:
     overlays, bad_overlays = read_networks(entry, "spec", "overlayCIDRs")
     outside, bad_outside = read_networks(entry, "spec", "nonMasqueradeCIDRs")
     mesh = _build_mesh(entry, _sorted(overlays), _sorted(outside))
+    # One that holds everything has its own complaint; that every endpoint is in it is none.
+    usable = tuple(each for each in _sorted(overlays) if not each.prefix.endswith("/0"))
     return ReadMesh(
         object=entry,
         mesh=mesh,
-        overlays=_sorted(overlays),
-        complete=not bad_overlays and not entry.is_broken("spec", "overlayCIDRs"),
+        overlays=usable,
+        complete=len(usable) == len(overlays)
+        and not bad_overlays
+        and not entry.is_broken("spec", "overlayCIDRs"),
         complaints=(
             *bad_overlays,
             *bad_outside,
@@ -87,6 +91,7 @@ def _check_overlays(overlays: tuple[Placed, ...]) -> Iterator[Complaint]:
             if network.overlaps(reserved):
                 rule = f"overlaps {reserved.prefix} ({meaning}), which every host needs"
                 yield site.complain(rule, network.prefix)
+                break
     for (outer, _), (inner, site) in find_overlaps(overlays):
         same = "is listed twice" if outer == inner else f"lies inside overlay CIDR {outer.prefix}"
         yield site.complain(f"{same}: overlay CIDRs must not overlap", inner.prefix)

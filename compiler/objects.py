@@ -12,7 +12,7 @@ import msgspec
 from compiler.reading import Path
 from compiler.unfold import Complaint, Object
 from schemas.state import API_VERSION, Value
-from schemas.validate import violations
+from schemas.validate import Violation, violations
 from schemas.wording import show, suggest
 
 _GROUP: Final = API_VERSION.partition("/")[0]
@@ -85,7 +85,7 @@ class _Sorter:
         if not found:
             self.known[schema].append(entry)
             return
-        broken: frozenset[Path] = frozenset(each.path[:2] for each in found)
+        broken: frozenset[Path] = frozenset(_broken_field(each) for each in found)
         name = "" if broken & {("metadata",), ("metadata", "name")} else entry.name
         self.known[schema].append(msgspec.structs.replace(entry, broken=broken, name=name))
         for each in found:
@@ -93,6 +93,13 @@ class _Sorter:
             self.complaints.append(
                 Complaint(object=entry, path=each.path, value=each.value, rule=rule)
             )
+
+
+def _broken_field(violation: Violation) -> Path:
+    """Return the field that is not to be read: an unknown one stands for the one it means."""
+    if violation.meant:
+        return (*violation.path[:-1], violation.meant)[:2]
+    return violation.path[:2]
 
 
 def _secret_rule(path: Path) -> str:

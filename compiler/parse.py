@@ -130,14 +130,22 @@ def _find_absences(
     if objects.unclear:
         return
     if not objects.meshes:
-        rule = f"there is no Mesh: an inventory has exactly one (apiVersion {API_VERSION})"
-        yield Problem(file=file, rule=rule)
+        rule = f"there is no Mesh: an inventory has exactly one, of {API_VERSION}"
+        yield Problem(file=file, rule=f"{rule}{_name_strangers('Mesh', objects, names)}")
     if not objects.mesh_nodes:
-        rule = f"there is no MeshNode: a mesh has at least one (apiVersion {API_VERSION})"
-        yield Problem(file=file, rule=rule)
+        rule = f"there is no MeshNode: a mesh has at least one, of {API_VERSION}"
+        yield Problem(file=file, rule=f"{rule}{_name_strangers('MeshNode', objects, names)}")
     elif not members:
         rule = "no MeshNode has a Node of its name: the mesh would have no member left"
         yield Problem(file=file, rule=rule)
+
+
+def _name_strangers(kind: str, objects: Objects, names: Sequence[str]) -> str:
+    """Point at a skipped object whose kind has the same name: perhaps its group is misspelt."""
+    for warning in objects.warnings:
+        if warning.object.kind == kind:
+            return f" (what {_place_of(warning.object, names)} has is of {warning.value})"
+    return ""
 
 
 def _build_node(member: Member, names: Sequence[str]) -> Node:

@@ -5,6 +5,7 @@ from typing import Any
 
 from compiler.reading import Document, Path, Reading
 from schemas.state import Value
+from schemas.wording import show
 
 
 class Object(Value, frozen=True, kw_only=True):
@@ -25,7 +26,7 @@ class Object(Value, frozen=True, kw_only=True):
     @property
     def title(self) -> str:
         """``Kind/name``, as far as there are such."""
-        return "/".join(part for part in (self.kind, self.name) if part)
+        return f"{self.kind or '?'}/{show(self.name)}" if self.name else self.kind
 
     def is_broken(self, section: str, field: str) -> bool:
         """Whether a field's shape is wrong: its own, or that of what it stands in."""

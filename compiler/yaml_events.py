@@ -36,26 +36,20 @@ def line_of(event: yaml.Event) -> int:
 def _malformed(error: yaml.YAMLError, text: str) -> Malformed:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         line = error.problem_mark.line + 1
-        rule = f"is not YAML: {error.problem}{_context(error)}{_hint(error, text, line)}"
-        return Malformed(line, rule)
+        return Malformed(line, f"is not YAML: {_explain(error, text, line)}")
     position = getattr(error, "position", None)  # of a ReaderError, in bytes
     line = text.encode()[:position].count(b"\n") + 1 if isinstance(position, int) else 0
     return Malformed(line, "is not YAML: there is a control character in it")
 
 
-def _context(error: yaml.MarkedYAMLError) -> str:
-    if not error.context:
-        return ""
-    begun = f" begun in line {error.context_mark.line + 1}" if error.context_mark else ""
-    return f", {error.context}{begun}"
-
-
-def _hint(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
-    """Say what is probably behind libyaml's words, for the two mistakes that everybody makes."""
-    shown = text.split("\n")[line - 1 : line]
-    indent = shown[0][: len(shown[0]) - len(shown[0].lstrip())] if shown else ""
-    if "\t" in indent:
-        return " (YAML is indented with spaces, never with tabs)"
+def _explain(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
+    """Put libyaml's words in order; say what is behind them for the mistakes everybody makes."""
+    lines = text.split("\n")
+    shown = lines[line - 1] if line <= len(lines) else ""
+    if "\t" in shown[: len(shown) - len(shown.lstrip())]:
+        return "a tab in the indent (YAML is indented with spaces only)"
     if error.problem == "mapping values are not allowed in this context":
-        return " (is a text with ': ' in it not in quotes, or the indent wrong?)"
-    return ""
+        return "a second ':' (is the indent wrong, or a text that holds ': ' without quotes?)"
+    if not error.context or not error.context_mark or error.context_mark.line + 1 == line:
+        return str(error.problem)
+    return f"{error.problem}, {error.context} begun in line {error.context_mark.line + 1}"

@@ -27,6 +27,8 @@ class Violation(Value, frozen=True, kw_only=True):
     value: str
     """What stands there, shortened; empty when nothing does, or when it might be a secret."""
     rule: str
+    meant: str = ""
+    """Of an unknown field: the field that was probably meant, which then is not missing."""
 
 
 def show(value: object) -> str:
@@ -38,11 +40,19 @@ def show(value: object) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
+def find_nearest(word: str, known: Iterable[str]) -> str:
+    """Return the known word that was probably meant; empty when none is near."""
+    by_lower = {name.lower(): name for name in sorted(known)}
+    lower = word.lower()
+    near = difflib.get_close_matches(lower, by_lower, n=1, cutoff=0.6)
+    near += [name for name in by_lower if len(name) > 2 and lower.startswith(name)]  # noqa: PLR2004 - two letters begin anything
+    return by_lower[near[0]] if near else ""
+
+
 def suggest(word: str, known: Iterable[str]) -> str:
     """Say which known word was probably meant: `` (did you mean "x"?)``; or nothing."""
-    by_lower = {name.lower(): name for name in sorted(known)}
-    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
-    return f' (did you mean "{by_lower[near[0]]}"?)' if near else ""
+    nearest = find_nearest(word, known)
+    return f' (did you mean "{nearest}"?)' if nearest else ""
 
 
 def explain(errors: Iterable["ValidationError"]) -> Iterator[Violation]:
@@ -62,15 +72,35 @@ def explain(errors: Iterable["ValidationError"]) -> Iterator[Violation]:
 
 def _unknown_fields(error: "ValidationError", path: tuple[str | int, ...]) -> Iterator[Violation]:
     """Name each field that the schema does not know, but not its value: it may be a secret."""
-    known = set(_schema_of(error).get("properties", {}))
-    for field in sorted(set(_fields_of(error)) - known):
-        hint = suggest(field, known) or (f" (known: {', '.join(sorted(known))})" if known else "")
-        yield Violation(path=(*path, field), value="", rule=f"unknown field{hint}")
+    properties = _schema_of(error).get("properties", {})
+    for field in _unknown_of(error):
+        meant = find_nearest(field, properties) or _find_below(field, properties)
+        known = f" (known: {', '.join(sorted(properties))})" if properties else ""
+        hint = f' (did you mean "{meant}"?)' if meant else known
+        rule = f"unknown field{hint}"
+        yield Violation(path=(*path, field), value="", rule=rule, meant=meant)
+
+
+def _unknown_of(error: "ValidationError") -> list[str]:
+    return sorted(set(_fields_of(error)) - set(_schema_of(error).get("properties", {})))
+
+
+def _find_below(field: str, properties: dict[str, Any]) -> str:
+    """Look for a field one level down, where it was perhaps meant to stand."""
+    for section, schema in properties.items():
+        if field in schema.get("properties", {}):
+            return f"{section}.{field}"
+    return ""
 
 
 def _missing_fields(error: "ValidationError", path: tuple[str | int, ...]) -> Iterator[Violation]:
-    for field in _schema_of(error)["required"]:
-        if field not in _fields_of(error):
+    """Name each field that is required and missing; one that is only misspelt is not."""
+    schema = _schema_of(error)
+    closed = schema.get("additionalProperties") is False
+    properties = schema.get("properties", {})
+    misspelt = {find_nearest(field, properties) for field in _unknown_of(error) if closed}
+    for field in schema["required"]:
+        if field not in _fields_of(error) and field not in misspelt:
             yield Violation(path=(*path, field), value="", rule="required field is missing")
 
 
@@ -107,7 +137,8 @@ def _wrong_type(schema: dict[str, Any], instance: object) -> str:
     wanted = schema["type"]
     kinds = [wanted] if isinstance(wanted, str) else wanted
     names = " or ".join(_TYPES[kind] for kind in kinds)
-    return f"must be {names}, not {_type_of(instance)}{_quoting(kinds, instance)}"
+    given = "a fraction" if isinstance(instance, float) else _type_of(instance)
+    return f"must be {names}, not {given}{_quoting(kinds, instance)}"
 
 
 def _quoting(wanted: list[str], instance: object) -> str:
@@ -127,7 +158,8 @@ def _quoting(wanted: list[str], instance: object) -> str:
 
 def _not_listed(schema: dict[str, Any], instance: object) -> str:
     wanted = schema["enum"]
-    hint = suggest(instance, map(str, wanted)) if isinstance(instance, str) else ""
+    is_word = isinstance(instance, str) and instance.isalpha()
+    hint = suggest(str(instance), map(str, wanted)) if is_word else ""
     return f"must be one of {', '.join(map(json.dumps, wanted))}{hint}"
 
 
