@@ -140,8 +140,8 @@ def test_every_fault_of_shape_is_told_at_once_with_its_line() -> None:
         "state.json: name: required field is missing",
         'state.json:4: nmae: unknown field (did you mean "name"?)',
         (
-            "state.json:11: peerGroups.mesh.node-a.endpoint 'node-a.example:9806': must be an address"
-            " and a port, such as 192.0.2.1:9806 or [2001:db8::1]:9806"
+            "state.json:11: peerGroups.mesh.node-a.endpoint 'node-a.example:9806': must be an"
+            " address and a port, such as 192.0.2.1:9806 or [2001:db8::1]:9806"
         ),
         (
             "state.json:12: peerGroups.mesh.node-a.publicKey"
