@@ -37,11 +37,14 @@ def _explain_known(error: BaseException) -> Exit | None:
     # Only now: a command that fails early must not pay for rooms it never entered.
     from applier.errors import HostError, Locked  # noqa: PLC0415
     from schemas.problems import Problems  # noqa: PLC0415
+    from wormhole.remarks import count_problems  # noqa: PLC0415
 
     match error:
         case Problems():
             for problem in error.problems:
                 err(f"error: {problem}")
+            if len(error.problems) > 1:
+                err(count_problems(error.problems))
             return Exit.INPUT
         case Locked():
             err(f"wormhole: another applier is at work on this host: {error}")

@@ -32,7 +32,7 @@ def describe_value(
     """Say a whole value; what is empty, off or none is left out."""
     return tuple(
         _say_items(name, item) if isinstance(item, list) else _say_scalar(name, item)
-        for name, item in _flatten(msgspec.to_builtins(value)).items()
+        for name, item in _flatten(plain(value)).items()
         if item not in (None, "", [], False) and name not in leave_out
     )
 
@@ -41,13 +41,31 @@ def describe_difference(
     before: object, after: object, *, leave_out: AbstractSet[str] = frozenset()
 ) -> tuple[FieldText, ...]:
     """Say what differs, fields in the order of ``after``."""
-    old, new = (_flatten(msgspec.to_builtins(value)) for value in (before, after))
+    old, new = (_flatten(plain(value)) for value in (before, after))
     names = [*new, *(name for name in old if name not in new)]
     return tuple(
         _compare(name, old.get(name), new.get(name))
         for name in names
         if old.get(name) != new.get(name) and name not in leave_out
     )
+
+
+def plain(value: object) -> object:
+    """Return a value as JSON would have it, every field present.
+
+    ``msgspec.to_builtins`` leaves out defaults, but tells them by identity: two equal values may
+    come out with different fields.
+    """
+    match value:
+        case msgspec.Struct():
+            names = zip(value.__struct_encode_fields__, value.__struct_fields__, strict=True)
+            return {encoded: plain(getattr(value, name)) for encoded, name in names}
+        case Mapping():
+            return {str(key): plain(item) for key, item in value.items()}
+        case tuple() | list():
+            return [plain(item) for item in value]
+        case _:
+            return value
 
 
 def _flatten(value: object, path: str = "") -> dict[str, Any]:

@@ -2,10 +2,8 @@
 
 from typing import Final
 
-import msgspec
-
 from applier.plan import Action, Change
-from wormhole.fieldview import FieldText, describe_difference, describe_value
+from wormhole.fieldview import FieldText, describe_difference, describe_value, plain
 
 _TITLES: Final = {
     "guard": "guard routes",
@@ -20,18 +18,15 @@ _TITLES: Final = {
     "cni": "CNI configuration",
 }
 
-_SAID_BY_KEY: Final = {
-    "guard": {"destination", "metric", "protocol"},
-    "link": {"group"},
-    "peer": {"device", "publicKey", "node", "active"},
-    "address": {"link", "address"},
-    "route": {"destination", "metric", "protocol"},
-    "firewall": {"table", "name"},
+_SAID_BY_KEY: Final[dict[str, frozenset[str]]] = {
+    "guard": frozenset({"destination", "metric", "protocol"}),
+    "link": frozenset({"group"}),
+    "peer": frozenset({"device", "publicKey", "node", "active"}),
+    "address": frozenset({"link", "address"}),
+    "route": frozenset({"destination", "metric", "protocol", "type"}),
+    "firewall": frozenset({"table", "name"}),
 }
 """Fields that a whole object need not say: its key does, or they are the same for all of ours."""
-
-_ASIDE: Final = {"peer": {"node", "active"}}
-"""Fields that are there to help, and never a difference."""
 
 
 def title_of(kind: str) -> str:
@@ -43,22 +38,29 @@ def name_of(change: Change) -> str:
     """Return what a reader calls the object: a peer by its node, all else by its key."""
     if change.kind == "peer":
         for value in (change.after, change.before):
-            fields = msgspec.to_builtins(value) or {}
-            if fields.get("node"):
-                return str(fields["node"])
+            match plain(value):
+                case {"node": str(node)} if node:
+                    return node
     return change.key
 
 
 def fields_of(change: Change) -> tuple[FieldText, ...]:
     """Say what is made, what goes, or what differs."""
-    said = _SAID_BY_KEY.get(change.kind, frozenset())
     match change.action:
-        case Action.CREATE:
-            return describe_value(change.after, leave_out=said)
-        case Action.DELETE:
-            return describe_value(change.before, leave_out=said)
+        case Action.CREATE | Action.DELETE:
+            value = change.after if change.action == Action.CREATE else change.before
+            return describe_value(value, leave_out=_SAID_BY_KEY.get(change.kind, frozenset()))
         case Action.UPDATE | Action.RECREATE:
-            aside = _ASIDE.get(change.kind, frozenset())
+            aside = _fields_aside(change)
             return describe_difference(change.before, change.after, leave_out=aside)
         case Action.CONFLICT:
             return ()
+
+
+def _fields_aside(change: Change) -> frozenset[str]:
+    """Return the fields that are there to help, and are no difference."""
+    if change.kind == "peer":
+        return frozenset({"node", "active"})
+    if change.kind == "link" and change.action == Action.UPDATE:
+        return frozenset({"kind"})  # a userspace WireGuard device is a tun, and stays one
+    return frozenset()

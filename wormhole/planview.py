@@ -75,13 +75,18 @@ class _View(Value, frozen=True, kw_only=True):
 def describe_changes(
     plan: Plan, *, title: str = "", paint: Paint = paint_plain, verbose: bool = False
 ) -> str:
-    """Return what changes: a heading, a legend, and a paragraph for each kind in plan order."""
+    """Return what changes: a heading, a legend, and a paragraph for each kind in plan order.
+
+    With a title of its own a plan has one cause, which the title says.
+    """
     heading = title or f"Plan for {plan.host}, towards desired state {shorten_digest(plan.digest)}"
-    blocks = ["\n".join([paint("strong", heading), *_describe_signs(plan, paint)])]
+    causes = () if title else _describe_causes(plan)
+    opening = [paint("strong", heading), _describe_signs(plan, paint), *causes]
+    blocks = ["\n".join([*opening, *_describe_risks(plan)])]
     view = _View(
         paint=paint,
         verbose=verbose,
-        name_causes=len(_causes_of(plan)) > 1,
+        name_causes=not title and len(_causes_of(plan)) > 1,
     )
     for kind, changes in groupby(plan.changes, key=lambda change: change.kind):
         rows = _collapse(changes, verbose=verbose)
@@ -112,17 +117,25 @@ def shorten_digest(digest: str) -> str:
     return f"sha256:{digest.removeprefix('sha256:')[:12]}"
 
 
-def _describe_signs(plan: Plan, paint: Paint) -> Iterable[str]:
-    """Explain the signs that occur, and say once what is the same for every change."""
+def _describe_signs(plan: Plan, paint: Paint) -> str:
+    """Explain the signs that occur."""
     actions = {change.action for change in plan.changes}
     legend = "   ".join(sign.meaning for action, sign in _SIGNS.items() if action in actions)
-    yield paint("faint", f"  {legend}")
+    return paint("faint", f"  {legend}")
+
+
+def _describe_causes(plan: Plan) -> Iterable[str]:
+    """Say why, when it is the same for every change; else each change says its own."""
     causes = _causes_of(plan)
     if len(causes) == 1:
         yield f"  why:  {_CAUSES[causes.pop()]}"
+
+
+def _describe_risks(plan: Plan) -> Iterable[str]:
+    """Say what traffic will notice, worst first."""
     risks = Counter(change.risk for change in plan.changes if change.action != Action.CONFLICT)
-    if risks:
-        parts = [f"{risk} ({risks[risk]})" for risk in reversed(Risk) if risks[risk]]
+    parts = [f"{risk} ({risks[risk]})" for risk in reversed(Risk) if risks[risk]]
+    if parts:
         yield f"  risk: {'all hitless' if set(risks) == {Risk.HITLESS} else ', '.join(parts)}"
 
 
@@ -171,27 +184,35 @@ def _describe_rows(rows: tuple[_Row, ...], view: _View) -> Iterable[str]:
     for row in rows:
         sign = _SIGNS[row.change.action]
         marked = view.paint(sign.style, f"{sign.sign:>3} {sign.verb:<9}")
-        said = ", ".join(map(str, row.fields))
-        listed = view.verbose or row.change.action in (Action.UPDATE, Action.RECREATE)
-        fits = len(said) <= _LINE and not (listed and any(field.lines for field in row.fields))
-        beside = said if fits else ""
-        tail = "  ".join(part for part in (beside, _tags(row.change, view)) if part)
         key = row.keys[0].ljust(width) if len(row.keys) == 1 else _name_some(row.keys)
+        beside, below = _share_out(row, view)
+        tail = "  ".join(part for part in (beside, _tags(row.change, view)) if part)
         yield f"{marked} {key}  {tail}".rstrip()
-        if not fits:
-            yield from _describe_on_lines(row.fields, view)
-        if row.change.note:
-            yield f"{_INDENT}{row.change.note}"
+        yield from (f"{_INDENT}{line}" for line in below)
+
+
+def _share_out(row: _Row, view: _View) -> tuple[str, tuple[str, ...]]:
+    """Return what is said beside the key, and the lines below it."""
+    whole = row.change.action in (Action.CREATE, Action.DELETE) and not view.verbose
+    # Of a whole chain its note says enough: how many rules, or where its jumps lead.
+    fields = () if whole and row.change.kind == "firewall" else row.fields
+    said = ", ".join(map(str, fields))
+    fits = len(said) <= _LINE and (whole or not any(field.lines for field in fields))
+    beside = said if fits else ""
+    below = () if fits else tuple(_describe_on_lines(fields, view))
+    if row.change.note and not (beside or below or row.change.action == Action.CONFLICT):
+        return row.change.note, ()
+    return beside, (*below, *filter(None, [row.change.note]))
 
 
 def _describe_on_lines(fields: Iterable[FieldText], view: _View) -> Iterable[str]:
     for field in fields:
-        yield f"{_INDENT}{field}"
+        yield str(field)
         shown = field.lines if view.verbose else field.lines[:_LINES]
         for line in shown:
-            yield f"{_INDENT}  {line}"
+            yield f"  {line}"
         if len(field.lines) > len(shown):
-            yield f"{_INDENT}  and {len(field.lines) - len(shown)} more (-v shows them)"
+            yield f"  and {len(field.lines) - len(shown)} more (-v shows them)"
 
 
 def _tags(change: Change, view: _View) -> str:

@@ -32,8 +32,9 @@ def require_root() -> None:
         raise Unobservable("look at", "this host", reason)
 
 
-def open_host(paths: Paths) -> tuple[Host, Vault]:
-    """Return the doors to this machine, and a vault that holds its private key.
+@contextmanager
+def open_host(paths: Paths) -> Iterator[tuple[Host, Vault]]:
+    """Yield the doors to this machine, and a vault that holds its private key.
 
     Raises:
         Problems: the host has no key yet, or a damaged one.
@@ -44,14 +45,17 @@ def open_host(paths: Paths) -> tuple[Host, Vault]:
     from applier.linux.files import Files  # noqa: PLC0415
 
     vault, _ = open_vault(Files(), paths)
-    return LinuxHost(vault), vault
+    with LinuxHost(vault, paths.run) as host:
+        yield host, vault
 
 
-def open_host_without_key() -> Host:
-    """Return the doors to this machine for who removes: marks say what is ours, not the key."""
+@contextmanager
+def open_host_without_key(paths: Paths) -> Iterator[Host]:
+    """Yield the doors to this machine for who removes: marks say what is ours, not the key."""
     from applier.linux import LinuxHost  # noqa: PLC0415 - brings pyroute2, 170 ms
 
-    return LinuxHost(Vault(os.urandom(32)))
+    with LinuxHost(Vault(os.urandom(32)), paths.run) as host:
+        yield host
 
 
 @contextmanager

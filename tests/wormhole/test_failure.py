@@ -29,7 +29,7 @@ CASES = {
             ]
         ),
         Exit.INPUT,
-        "error: a.yaml: empty\nerror: b.yaml:3: spec.mtu '9': too small\n",
+        "error: a.yaml: empty\nerror: b.yaml:3: spec.mtu '9': too small\n2 problems in 2 files\n",
     ),
     "unobservable": (
         Unobservable("dump", "routes", "interrupted", errno.EINTR),

@@ -37,8 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     resolved = read_resolved(arguments.state, arguments.host)
     thishost.require_root()
     paths = thishost.paths_from(arguments)
-    host, vault = thishost.open_host(paths)
-    with thishost.hold_lock(paths):
+    with thishost.open_host(paths) as (host, vault), thishost.hold_lock(paths):
         outcome = converge(
             host,
             resolved,

@@ -46,12 +46,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     thishost.require_root()
     paths = thishost.paths_from(arguments)
-    host = thishost.open_host_without_key()
     if arguments.dry_run:
-        found = plan_destroy(host, paths=paths)
+        with thishost.open_host_without_key(paths) as host:
+            found = plan_destroy(host, paths=paths)
         _check_and_show(found, arguments)
         return Exit.CHANGES if found.changes else Exit.OK
-    with thishost.hold_lock(paths):
+    with thishost.open_host_without_key(paths) as host, thishost.hold_lock(paths):
         _check_and_show(plan_destroy(host, paths=paths), arguments)
         outcome = destroy(host, paths=paths, purge=arguments.purge, progress=show_progress)
     print_outcome(outcome, arguments, verb="Destroyed", converged="nothing of Wormhole's is left")

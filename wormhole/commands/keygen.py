@@ -2,17 +2,24 @@
 
 import argparse
 import json
-from typing import Final
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
 
 from wormhole.console import out
 from wormhole.exit import Exit
 from wormhole.options import add_data_dir
+
+if TYPE_CHECKING:
+    from schemas.problems import Problem
 
 SUMMARY: Final = "Make this host's private key if it has none; print the public one."
 DESCRIPTION: Final = (
     "Make the host's WireGuard key once: it is never overwritten, never printed, and never leaves"
     " the data folder. Prints the public key; with --node, a MeshNode to put into the inventory."
 )
+
+_ANY_PORT: Final = 9806
+"""The mesh's own is not known here, and any will do to check an endpoint."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -48,55 +55,63 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.node is None:
         out(create_key(Files(), Paths(data=arguments.data_dir.absolute())))
         return Exit.OK
-    _check_node(_node_spec(arguments, "A" * 43 + "="), arguments.node)
+    _check_node(arguments)
     key = create_key(Files(), Paths(data=arguments.data_dir.absolute()))
-    out(_spell_node(arguments.node, _node_spec(arguments, key)))
+    out(_spell_node(_describe_node(arguments, key)))
     return Exit.OK
 
 
-def _node_spec(arguments: argparse.Namespace, public_key: str) -> dict[str, object]:
-    spec: dict[str, object] = {"publicKey": public_key}
-    if arguments.endpoint:
-        spec["endpoint"] = arguments.endpoint
-    if arguments.pod_cidrs:
-        spec["podCIDRs"] = arguments.pod_cidrs
-    return spec
-
-
-def _document(name: str, spec: dict[str, object]) -> dict[str, object]:
-    return {
-        "apiVersion": "wormhole.dev/v1alpha1",
-        "kind": "MeshNode",
-        "metadata": {"name": name},
-        "spec": spec,
-    }
-
-
-def _check_node(spec: dict[str, object], name: str) -> None:
+def _check_node(arguments: argparse.Namespace) -> None:
     """Refuse what validate would refuse, before a key is made for it."""
     from schemas.problems import Problem, Problems  # noqa: PLC0415 - as above
     from schemas.validate import violations  # noqa: PLC0415
 
-    found = violations(_document(name, spec), "meshnode")
-    if found:
-        raise Problems(
-            Problem(
-                object=f"MeshNode/{name}",
-                path=".".join(map(str, violation.path)),
-                value=violation.value,
-                rule=violation.rule,
-            )
-            for violation in found
-        )
+    placeholder = _describe_node(arguments, "A" * 43 + "=")
+    problems = [
+        Problem(object="--node", value=violation.value, rule=violation.rule)
+        for violation in violations(placeholder, "meshnode")
+    ]
+    if problems := problems or list(_find_wrong_networks(arguments)):
+        raise Problems(problems)
 
 
-def _spell_node(name: str, spec: dict[str, object]) -> str:
-    """Write YAML by hand: JSON's strings and lists are YAML's, and need no YAML library."""
+def _find_wrong_networks(arguments: argparse.Namespace) -> Iterator["Problem"]:
+    from compiler.networks import InvalidTextError, parse_endpoint, parse_network  # noqa: PLC0415
+    from schemas.problems import Problem  # noqa: PLC0415 - as above
+
+    try:
+        if arguments.endpoint:
+            parse_endpoint(arguments.endpoint, _ANY_PORT)
+    except InvalidTextError as error:
+        yield Problem(object="--endpoint", value=arguments.endpoint, rule=str(error))
+    for cidr in arguments.pod_cidrs:
+        try:
+            parse_network(cidr)
+        except InvalidTextError as error:
+            yield Problem(object="--pod-cidr", value=cidr, rule=str(error))
+
+
+def _describe_node(arguments: argparse.Namespace, public_key: str) -> dict[str, Any]:
+    spec = {
+        "publicKey": public_key,
+        "endpoint": arguments.endpoint,
+        "podCIDRs": arguments.pod_cidrs,
+    }
+    return {
+        "apiVersion": "wormhole.dev/v1alpha1",
+        "kind": "MeshNode",
+        "metadata": {"name": arguments.node},
+        "spec": {field: value for field, value in spec.items() if value},
+    }
+
+
+def _spell_node(node: dict[str, Any]) -> str:
+    """Write YAML by hand: JSON's strings, lists and mappings are YAML's."""
     lines = [
-        "apiVersion: wormhole.dev/v1alpha1",
-        "kind: MeshNode",
-        f"metadata: {{name: {json.dumps(name)}}}",
+        f"apiVersion: {node['apiVersion']}",
+        f"kind: {node['kind']}",
+        f"metadata: {json.dumps(node['metadata'])}",
         "spec:",
-        *(f"  {field}: {json.dumps(value)}" for field, value in spec.items()),
+        *(f"  {field}: {json.dumps(value)}" for field, value in node["spec"].items()),
     ]
     return "\n".join(lines)

@@ -31,8 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
     resolved = read_resolved(arguments.state, arguments.host)
     thishost.require_root()
     paths = thishost.paths_from(arguments)
-    host, vault = thishost.open_host(paths)
-    found = plan(host, resolved, vault=vault, paths=paths)
+    with thishost.open_host(paths) as (host, vault):
+        found = plan(host, resolved, vault=vault, paths=paths)
     if arguments.json:
         print_document(found)
     else:

@@ -42,8 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     resolved = read_resolved(arguments.state, arguments.host) if arguments.state else None
     thishost.require_root()
     paths = thishost.paths_from(arguments)
-    host, vault = thishost.open_host(paths)
-    found = status(host, resolved, vault=vault, paths=paths)
+    with thishost.open_host(paths) as (host, vault):
+        found = status(host, resolved, vault=vault, paths=paths)
     if arguments.json:
         print_document(found)
     else:
