@@ -14,7 +14,8 @@ from applier.vault import Vault
 ROOT = Path(__file__).parents[2]
 KERNEL = ROOT / ".cache/kernel"
 SUITE = ROOT / "tests/applier/wireguard"
-TIMEOUT = 280
+TIMEOUT = 420
+"""Seconds. It takes 100 on an idle machine without hardware virtualisation."""
 NO_VM = 125
 """What run-in-vm.sh ends with when there was no virtual machine."""
 

@@ -5,7 +5,6 @@ import os
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -53,7 +52,7 @@ def start(name: str, path: Path) -> None:
     """
     program = require()
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    with tempfile.TemporaryFile() as output:
+    with os.fdopen(os.memfd_create("output"), "w+b") as output:
         try:
             status = subprocess.run(  # noqa: S603 - a program from PATH, no shell, a checked name
                 [program, name],

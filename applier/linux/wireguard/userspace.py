@@ -38,7 +38,8 @@ class UserspaceWireGuard:
 
         The kernel does not take a group when it makes a TUN device. Until it has one, a file
         says that the device is ours (:meth:`applier.paths.Paths.starting`): if we are killed
-        between the two, the next run finds it.
+        between the two, the next run finds it. A socket that a killed process left is no
+        hindrance: the new one replaces it when nobody answers there.
         """
         process.require()
         path = self._socket(name)
@@ -48,7 +49,6 @@ class UserspaceWireGuard:
             raise Exists("create WireGuard device", name, f"a process answers at {path}")
         starting = self._starting(name)
         try:
-            path.unlink(missing_ok=True)
             starting.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             starting.touch(mode=0o600)
             process.start(name, path)

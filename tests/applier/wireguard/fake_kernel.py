@@ -179,7 +179,9 @@ class FakeKernel:
         head += write(1, struct.pack("=I", device.index)) + write(2, name)
         if device.private_key != NONE:
             head += write(3, device.private_key) + write(4, device.public_key)
-        parts, items, size = [], [], len(head)
+        parts: list[bytes] = []
+        items: list[bytes] = []
+        size = len(head)
         for item in [item for peer in device.peers.values() for item in self._pieces(peer)]:
             if items and size + len(item) > self.part_size:
                 parts.append(head + write(0x8008, b"".join(items)))

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import functools
 import os
 import shutil
 import signal
@@ -78,6 +79,7 @@ def processes_here(name: str) -> list[int]:
     return found
 
 
+@functools.cache
 def why_not(program: str = "") -> str:
     """Return what is missing to do this here; empty when nothing is."""
     if os.geteuid() != 0:
@@ -86,4 +88,7 @@ def why_not(program: str = "") -> str:
         return f"no {program}"
     if program and not Path("/dev/net/tun").exists():
         return "no /dev/net/tun"
-    return ""
+    tried = subprocess.run(
+        ["unshare", "--net", "--mount", "true"], capture_output=True, text=True, check=False
+    )
+    return f"no namespaces: {tried.stderr.strip()}" if tried.returncode else ""

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -37,7 +38,7 @@ class Subject:
     def vault(self) -> Vault:
         return self.implementation.vault
 
-    def configure(self, *peers: PeerUpdate, **device: object) -> None:
+    def configure(self, *peers: PeerUpdate, **device: Any) -> None:  # noqa: ANN401 - the fields of DeviceUpdate
         self.implementation.door.configure(NAME, DeviceUpdate(peers=peers, **device))
 
     def get(self) -> LiveDevice:

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -45,7 +46,7 @@ class Host:
     def entered(self) -> AbstractContextManager[None]:
         return inside_network(self.network) if self.network else nullcontext()
 
-    def configure(self, *peers: PeerUpdate, **device: object) -> None:
+    def configure(self, *peers: PeerUpdate, **device: Any) -> None:  # noqa: ANN401 - the fields of DeviceUpdate
         with self.entered():
             self.implementation.door.configure(self.device, DeviceUpdate(peers=peers, **device))
 

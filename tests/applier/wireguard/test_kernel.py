@@ -1,6 +1,7 @@
 """How the kernel's door stands what a kernel may answer; the kernel here is a fake."""
 
 import errno
+import time
 
 import pytest
 
@@ -19,7 +20,7 @@ NAME = "wg0"
 
 @pytest.fixture
 def door(kernel: FakeKernel, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> KernelWireGuard:
-    monkeypatch.setattr(netlink.time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
     door = KernelWireGuard(vault, kernel.open)
     door.create(NAME, 9806)
     return door
@@ -133,7 +134,8 @@ def test_a_prefix_leaves_within_one_request(door: KernelWireGuard, kernel: FakeK
     (request,) = kernel.sets
     (_, (_, _, items)) = read(request[4:])
     parked, removed = ({kind: value for kind, _, value in read(item)} for _, _, item in read(items))
-    assert (2, {1, 3}) == (len(read(parked[9])), removed.keys())
+    assert len(read(parked[9])) == 2
+    assert removed.keys() == {1, 3}
     assert key_bytes(PARKING_KEY) not in kernel.devices[NAME].peers
 
 
