@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from applier.errors import HostError
 from applier.host import Host
 from applier.memory import store_applied, store_attempted
-from applier.outcome import Outcome, Progress, be_silent
+from applier.outcome import Announce, Outcome, Progress, announce_nothing, be_silent
 from applier.paths import Paths
 from applier.plan import Plan
 from applier.situation import Situation, look
@@ -42,6 +42,7 @@ def converge(  # noqa: PLR0913 - the one entry for every caller; all but two go 
     vault: Vault,
     paths: Paths,
     allow_mass_delete: bool = False,
+    announce: Announce = announce_nothing,
     progress: Progress = be_silent,
 ) -> Outcome:
     """Make the host what the desired state says, verify it, revert on failure.
@@ -54,6 +55,7 @@ def converge(  # noqa: PLR0913 - the one entry for every caller; all but two go 
     """
     before = look(host, resolved, vault, paths)
     planned = _plan(resolved, before)
+    announce(planned)
     refused = "" if allow_mass_delete else judge_deletions(before)
     if refused:
         return Outcome(plan=planned, left=planned, refused=refused)

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from applier.errors import HostError, Missing
 from applier.host import Host
 from applier.memory import forget, load_applied
-from applier.outcome import Outcome, Progress, be_silent
+from applier.outcome import Announce, Outcome, Progress, announce_nothing, be_silent
 from applier.paths import Paths
 from applier.plan import Plan
 from applier.situation import Situation, look_around
@@ -25,7 +25,12 @@ def plan_destroy(host: Host, *, paths: Paths) -> Plan:
 
 
 def destroy(
-    host: Host, *, paths: Paths, purge: bool = False, progress: Progress = be_silent
+    host: Host,
+    *,
+    paths: Paths,
+    purge: bool = False,
+    announce: Announce = announce_nothing,
+    progress: Progress = be_silent,
 ) -> Outcome:
     """Remove everything of ours; with ``purge`` the keys too. The caller holds the lock.
 
@@ -36,7 +41,9 @@ def destroy(
 
     """
     before = look_around(host, paths)
-    outcome = carry_through(host, before, _plan(host, before, paths), progress)
+    planned = _plan(host, before, paths)
+    announce(planned)
+    outcome = carry_through(host, before, planned, progress)
     if outcome.reverted is not None:
         return outcome
     try:

@@ -47,6 +47,14 @@ class Outcome(Value, frozen=True, kw_only=True):
         return CONFLICT if self.plan.conflicts or self.left.conflicts else CONVERGED
 
 
+Announce = Callable[[Plan], None]
+"""Called once with what is about to be done. What it raises stops the work before it begins."""
+
+
+def announce_nothing(plan: Plan) -> None:
+    """Begin without a word."""
+
+
 Progress = Callable[[str, int, int], None]
 """Called before each step with its kind, the changes made so far, and their total."""
 

@@ -23,6 +23,7 @@ def print_plan(plan: Plan, arguments: argparse.Namespace, *, title: str = "") ->
     if plan.changes:
         out(describe_changes(plan, title=title, paint=paint, verbose=arguments.verbose) + "\n")
     out(summarise_plan(plan))
+    sys.stdout.flush()  # an apply that follows may take its time
 
 
 def print_outcome(

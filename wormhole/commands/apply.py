@@ -44,9 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
             vault=vault,
             paths=paths,
             allow_mass_delete=arguments.allow_mass_delete,
+            announce=lambda planned: print_plan(planned, arguments),
             progress=show_progress,
         )
-    print_plan(outcome.plan, arguments)
     if outcome.plan.changes:
         digest = shorten_digest(outcome.plan.digest)
         converged = f"{outcome.plan.host} matches its desired state {digest}"

@@ -52,8 +52,13 @@ def run(arguments: argparse.Namespace) -> int:
         _check_and_show(found, arguments)
         return Exit.CHANGES if found.changes else Exit.OK
     with thishost.open_host_without_key(paths) as host, thishost.hold_lock(paths):
-        _check_and_show(plan_destroy(host, paths=paths), arguments)
-        outcome = destroy(host, paths=paths, purge=arguments.purge, progress=show_progress)
+        outcome = destroy(
+            host,
+            paths=paths,
+            purge=arguments.purge,
+            announce=lambda planned: _check_and_show(planned, arguments),
+            progress=show_progress,
+        )
     print_outcome(outcome, arguments, verb="Destroyed", converged="nothing of Wormhole's is left")
     return outcome.exit_code
 
