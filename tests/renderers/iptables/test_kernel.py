@@ -1,14 +1,18 @@
 """The real iptables, both variants and both families: what is written is what is read back."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from lab.namespace import Namespace
 
-from renderers.iptables import OwnedChain, Ruleset, read, removal, transaction, write
+from renderers.iptables import OwnedChain, Ruleset, read, removal, render, transaction, write
+from schemas.document import load_host
 from schemas.state import Position, ResolvedHost
 
 pytestmark = pytest.mark.kernel
+
+CASES = Path(__file__).parents[3] / "fixtures" / "clusters"
 
 FOREIGN = """\
 *filter
@@ -87,6 +91,21 @@ def test_a_removal_leaves_every_foreign_rule_and_nothing_else(
     after = tables.restore(removal(read(loaded)))
     assert Ruleset() == read(after)
     assert _foreign(before) == _foreign(after)
+
+
+@pytest.mark.parametrize("case", sorted(CASES.glob("*")), ids=lambda case: case.name)
+def test_the_rules_of_every_case_are_taken_and_read_back(
+    machine: Namespace, variant: str, case: Path
+) -> None:
+    host_file = min((case / "expected" / "hosts").iterdir())
+    host = load_host(host_file.read_bytes(), str(host_file))
+    files = render(host)
+    for ipv6, file, chains in (
+        (False, "iptables.rules", host.firewall.ipv4),
+        (True, "ip6tables.rules", host.firewall.ipv6),
+    ):
+        dump = Tables(machine, variant, ipv6=ipv6).restore(files[file])
+        assert write(chains) == read(dump)
 
 
 def _damages(desired: Ruleset) -> Iterator[tuple[str, str]]:
