@@ -69,7 +69,7 @@ def start(name: str, path: Path) -> None:
             raise HostError("start", f"{PROGRAM} {name}", str(error)) from error
         if status:
             raise HostError("start", f"{PROGRAM} {name}", _last_words(output), status)
-    if not _await(lambda: answers(path), _START_TIMEOUT):
+    if not _await(lambda: _serves(path), _START_TIMEOUT):
         reason = f"no answer at {path} within {_START_TIMEOUT:.0f} s"
         raise HostError("start", f"{PROGRAM} {name}", reason)
 
@@ -105,6 +105,21 @@ def answers(path: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def _serves(path: Path) -> bool:
+    """Whether the process answers a request, which is more than to be connected to.
+
+    The socket listens before the process has gone into the background. There wireguard-go gives
+    the device its own MTU once more (``tun.CreateTUNFromFile``), and only then serves: whoever
+    set an MTU of theirs in between would lose it.
+    """
+    try:
+        with connect(path, 1.0) as connection:
+            connection.sendall(b"get=1\n\n")
+            return bool(connection.recv(1))
+    except OSError:
+        return False
 
 
 def _await(condition: Callable[[], bool], timeout: float) -> bool:
