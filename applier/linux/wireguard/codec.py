@@ -94,47 +94,46 @@ def decode_device(parts: Iterable[bytes], vault: Vault) -> LiveDevice:
         NetlinkError: a part is malformed, or there is none.
 
     """
+    device: dict[int, bytes] = {}
     try:
-        device, peers = _join_parts(parts)
+        # Each peer becomes a value before the next is read: thousands of half-read ones alive
+        # at once would keep the garbage collector busy for as long as all this takes.
+        joined = _join_peers(_peer_items(parts, device))
+        peers = tuple([_peer_value(values, prefixes, vault) for values, prefixes in joined])
         return _device_value(device, peers, vault)
     except (LookupError, OSError, ValueError, struct.error) as error:
         raise NetlinkError(errno.EBADMSG, f"a device cannot be read: {error!r}") from error
 
 
-class _PeerAttributes:
-    """One peer as it comes in: its attributes, and the prefixes of all parts so far."""
-
-    __slots__ = ("prefixes", "values")
-
-    def __init__(self, values: dict[int, bytes]) -> None:
-        self.values = values
-        self.prefixes: list[PackedPrefix] = []
-
-
-def _join_parts(parts: Iterable[bytes]) -> tuple[dict[int, bytes], list[_PeerAttributes]]:
-    device: dict[int, bytes] = {}
-    peers: list[_PeerAttributes] = []
+def _peer_items(parts: Iterable[bytes], device: dict[int, bytes]) -> Iterator[bytes]:
+    """Yield the pieces of peers; put the device's own attributes into ``device``."""
     for part in parts:
         for kind, value in attributes(part, GENERIC_HEADER.size):
             if kind == _DEVICE_PEERS:
-                _join_peers(peers, value)
+                yield from (item for _, item in attributes(value))
             else:
                 device.setdefault(kind, value)
-    return device, peers
 
 
-def _join_peers(peers: list[_PeerAttributes], data: bytes) -> None:
-    for _, item in attributes(data):
-        values = attribute_table(item)
-        goes_on = peers and peers[-1].values.get(_PEER_PUBLIC_KEY) == values.get(_PEER_PUBLIC_KEY)
-        if not goes_on:
-            peers.append(_PeerAttributes(values))
-        if prefixes := values.get(_PEER_ALLOWED_IPS):
-            peers[-1].prefixes += decode_prefixes(prefixes)
+def _join_peers(
+    items: Iterable[bytes],
+) -> Iterator[tuple[dict[int, bytes], list[PackedPrefix]]]:
+    """Yield the attributes and all prefixes of each peer, from one piece or more."""
+    values: dict[int, bytes] = {}
+    prefixes: list[PackedPrefix] = []
+    for item in items:
+        table = attribute_table(item)
+        if not values or table[_PEER_PUBLIC_KEY] != values[_PEER_PUBLIC_KEY]:
+            if values:
+                yield values, prefixes
+            values, prefixes = table, []
+        prefixes += decode_prefixes(table.get(_PEER_ALLOWED_IPS, b""))
+    if values:
+        yield values, prefixes
 
 
 def _device_value(
-    device: dict[int, bytes], peers: list[_PeerAttributes], vault: Vault
+    device: dict[int, bytes], peers: tuple[LivePeer, ...], vault: Vault
 ) -> LiveDevice:
     public_key = ""
     if _DEVICE_PUBLIC_KEY in device:  # both halves, or neither
@@ -144,16 +143,15 @@ def _device_value(
         public_key=public_key,
         listen_port=_U16.unpack(device[_DEVICE_LISTEN_PORT])[0],
         fwmark=_U32.unpack(device[_DEVICE_FWMARK])[0],
-        peers=tuple([_peer_value(peer, vault) for peer in peers]),
+        peers=peers,
     )
 
 
-def _peer_value(peer: _PeerAttributes, vault: Vault) -> LivePeer:
-    values = peer.values
+def _peer_value(values: dict[int, bytes], prefixes: list[PackedPrefix], vault: Vault) -> LivePeer:
     endpoint = values.get(_PEER_ENDPOINT)
     return LivePeer(
         public_key=key_text(values[_PEER_PUBLIC_KEY]),
-        allowed_ips=prefix_texts(peer.prefixes),
+        allowed_ips=prefix_texts(prefixes),
         endpoint=None if endpoint is None else _decode_endpoint(endpoint),
         persistent_keepalive=_U16.unpack(values[_PEER_KEEPALIVE])[0],
         preshared_key=keep_preshared_key(vault, values[_PEER_PRESHARED_KEY]),
