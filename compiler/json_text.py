@@ -31,16 +31,14 @@ def read_json(text: str) -> Reading:
     try:
         while cursor.skip_space():
             documents.append(_read_document(cursor, len(documents)))
+        faults = tuple(_find_faults(text, documents, repeats=cursor.repeats))
     except json.JSONDecodeError as error:
         message = (error.msg[:1].lower() + error.msg[1:]).removesuffix(" starting at")
         return _failed(error.lineno, f"is not JSON: {message} (column {error.colno})")
     except Malformed as error:
         return _failed(cursor.line_at(_find_constant(text, cursor.at)), error.fault.rule)
     except RecursionError:
-        return _failed(cursor.line_at(cursor.at), f"is nested more than {DEEPEST} deep")
-    faults = tuple(_find_repeats(Cursor(text))) if cursor.repeats else ()
-    if _may_hold_surrogates(text):
-        faults += tuple(fault for each in documents for fault in _find_surrogates(each))
+        return _failed(cursor.line_at(cursor.at), "is nested too deep to be read")
     return Reading(syntax="JSON", documents=tuple(documents), faults=faults)
 
 
@@ -56,14 +54,14 @@ def _find_constant(text: str, start: int) -> int:
     return start
 
 
-def _may_hold_surrogates(text: str) -> bool:
-    return "\\u" in text and _SURROGATE_ESCAPE.search(text) is not None
-
-
-def _find_surrogates(document: Document) -> Iterator[Fault]:
-    """Find halves of UTF-16 pairs, which JSON's escapes can spell and no text can hold."""
-    if SURROGATE.search(json.dumps(document.value, ensure_ascii=False)):
-        yield Fault(document.line, "is not text: an escape in it is half of a UTF-16 pair")
+def _find_faults(text: str, documents: list[Document], *, repeats: bool) -> Iterator[Fault]:
+    """Find what the scanner lets pass: keys given twice, and halves of UTF-16 pairs."""
+    if repeats:
+        yield from _find_repeats(Cursor(text))
+    if "\\u" in text and _SURROGATE_ESCAPE.search(text):
+        for document in documents:
+            if SURROGATE.search(json.dumps(document.value, ensure_ascii=False)):
+                yield Fault(document.line, "is not text: an escape in it is half of a UTF-16 pair")
 
 
 def _read_document(cursor: Cursor, index: int) -> Document:

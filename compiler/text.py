@@ -15,6 +15,8 @@ def read_source(source: Source) -> Reading:
     if not text.isascii() and (half := SURROGATE.search(text)):
         line = text.count("\n", 0, half.start()) + 1
         return Reading(syntax="YAML", faults=(Fault(line, "is not text: it is not in UTF-8"),))
+    if not text.strip():
+        return Reading(syntax="YAML")
     must_be_json = source.name.endswith(".json")
     if not must_be_json and not text.lstrip().startswith(("{", "[")):
         return _read_yaml(text)
@@ -22,7 +24,8 @@ def read_source(source: Source) -> Reading:
     if must_be_json or not reading.faults:
         return reading
     as_yaml = _read_yaml(text)
-    return reading if as_yaml.faults else as_yaml
+    must_be_yaml = source.name.endswith((".yaml", ".yml"))
+    return as_yaml if must_be_yaml or not as_yaml.faults else reading
 
 
 def find_lines(source: Source, reading: Reading, wanted: Tree) -> dict[Path, int]:

@@ -30,7 +30,7 @@ class Object(Value, frozen=True, kw_only=True):
 
     def is_broken(self, section: str, field: str) -> bool:
         """Whether a field's shape is wrong: its own, or that of what it stands in."""
-        return not self.broken.isdisjoint({(section,), (section, field)})
+        return not self.broken.isdisjoint({(), (section,), (section, field)})
 
     def get(self, section: str, field: str) -> Any:  # noqa: ANN401 - what the schema says of the field
         """Return a field of ``spec`` or ``status``; None when absent or of a wrong shape."""

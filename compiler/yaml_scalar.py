@@ -50,12 +50,10 @@ def read_scalar(event: yaml.ScalarEvent) -> Scalar:
         Malformed: its tag is none of YAML's own, or does not fit its text.
 
     """
-    plain, quoted = event.implicit
-    text = event.value
-    if plain:
-        return _read_plain(text)
-    tag = event.tag
-    if quoted or tag in {None, "!", f"{_TAG}str"}:
+    text, tag = event.value, event.tag
+    if tag is None:
+        return _read_plain(text) if event.implicit[0] else text
+    if tag in {"!", f"{_TAG}str"}:
         return text
     value = _read_plain(text)
     wanted = _KINDS.get(str(tag).removeprefix(_TAG))

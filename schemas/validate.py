@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Violation", "load_schema", "violations"]
 
 _SUFFIX: Final = ".schema.json"
+_TOO_DEEP: Final = "is nested too deep to say what is wrong with it"
 
 
 def load_schema(name: str) -> dict[str, Any]:
@@ -40,7 +41,10 @@ def violations(document: object, schema_name: str) -> tuple[Violation, ...]:
     validator = _fast_validator(schema_name)
     if validator.is_valid(document):
         return ()
-    found = set(explain(_slow_validator(schema_name).iter_errors(document)))
+    try:
+        found = set(explain(_slow_validator(schema_name).iter_errors(document)))
+    except RecursionError:  # jsonschema spells out every value that it refuses, to its last bracket
+        return (Violation(path=(), value="", rule=_TOO_DEEP),)
     # Two engines may differ in a corner: what the first refused must not come out as valid.
     return tuple(sorted(found or set(_explain_fast(validator, document)), key=_by_path))
 

@@ -1,0 +1,170 @@
+import subprocess
+import sys
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from schemas.validate import Violation, load_schema, violations
+
+SCHEMAS = ["mesh", "meshnode", "node"]
+KEY = "zE4iLxHuYgRz+RmFHG2ePr1ma4hrSINg0INH5OItb0o="
+
+
+def mesh_node(**spec: object) -> dict[str, object]:
+    return {
+        "apiVersion": "wormhole.dev/v1alpha1",
+        "kind": "MeshNode",
+        "metadata": {"name": "node-a"},
+        "spec": {"publicKey": KEY} | spec,
+    }
+
+
+def violation(*path: str | int, value: str = "", rule: str, meant: str = "") -> Violation:
+    return Violation(path=path, value=value, rule=rule, meant=meant)
+
+
+def test_valid_document_has_no_violations() -> None:
+    assert violations(mesh_node(endpoint="192.0.2.1", podCIDRs=["10.0.0.0/24"]), "meshnode") == ()
+
+
+def test_metadata_may_carry_whatever_kubernetes_puts_there() -> None:
+    metadata = {"name": "a", "labels": {"x": "y"}, "ownerReferences": [{}], "managedFields": []}
+    document = mesh_node() | {"metadata": metadata, "status": {"conditions": []}}
+    assert violations(document, "meshnode") == ()
+
+
+def test_valid_documents_do_not_import_jsonschema() -> None:
+    script = (
+        "import sys; from schemas.validate import violations;"
+        f"assert violations({mesh_node()!r}, 'meshnode') == ();"
+        "assert 'jsonschema' not in sys.modules"
+    )
+    environment = {"PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, check=False)
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (
+            {"listenPort": "9806"},
+            violation(
+                "spec",
+                "listenPort",
+                value="9806",
+                rule="must be a whole number, not a string (drop the quotes)",
+            ),
+        ),
+        (
+            {"listenPort": True},
+            violation(
+                "spec", "listenPort", value="true", rule="must be a whole number, not a boolean"
+            ),
+        ),
+        (
+            {"endpoint": 7},
+            violation(
+                "spec",
+                "endpoint",
+                value="7",
+                rule="must be a string, not a number (put it in quotes)",
+            ),
+        ),
+        (
+            {"endpoint": None},
+            violation("spec", "endpoint", value="null", rule="must be a string, not null"),
+        ),
+        (
+            {"podCIDRs": ["a", {}]},
+            violation("spec", "podCIDRs", 1, value="{}", rule="must be a string, not a mapping"),
+        ),
+        ({"podCIDRs": []}, violation("spec", "podCIDRs", value="[]", rule="must not be empty")),
+        (
+            {"underlayMTU": 65536},
+            violation("spec", "underlayMTU", value="65536", rule="must be between 576 and 65535"),
+        ),
+        (
+            {"endPoint": "192.0.2.1"},
+            violation(
+                "spec",
+                "endPoint",
+                rule='unknown field (did you mean "endpoint"?)',
+                meant="endpoint",
+            ),
+        ),
+        (
+            {"publicKey": KEY + "\n"},
+            violation(
+                "spec",
+                "publicKey",
+                value=KEY + "\n",
+                rule="must be a WireGuard public key: 32 bytes in base64, which is 43 characters "
+                "and one '=' (wormhole keygen prints it)",
+            ),
+        ),
+    ],
+)
+def test_violation_says_where_what_and_why(spec: dict[str, object], expected: Violation) -> None:
+    assert violations(mesh_node(**spec), "meshnode") == (expected,)
+
+
+def test_missing_field_is_named_even_when_its_parent_is_missing() -> None:
+    document = {"apiVersion": "wormhole.dev/v1alpha1", "kind": "MeshNode"}
+    rule = "required field is missing"
+    expected = (violation("metadata", rule=rule), violation("spec", rule=rule))
+    assert violations(document, "meshnode") == expected
+
+
+def test_unknown_field_shows_no_value_because_it_may_be_a_secret() -> None:
+    (found,) = violations(mesh_node(sharedSecret="hunter2"), "meshnode")
+    assert (found.value, "hunter2" in repr(found)) == ("", False)
+
+
+def test_long_values_are_cut() -> None:
+    (found,) = violations(mesh_node(publicKey="x" * 1000), "meshnode")
+    assert found.value == "x" * 59 + "…"
+
+
+def test_endless_nesting_is_a_violation_not_a_crash() -> None:
+    nested: list[object] = []
+    for _ in range(5000):
+        nested = [nested]
+    rule = "is nested too deep to say what is wrong with it"
+    assert violations(mesh_node(endpoint=nested), "meshnode") == (violation(rule=rule),)
+
+
+def test_violations_are_in_order_of_their_paths() -> None:
+    found = violations(mesh_node(podCIDRs=[1, "a", 2], listenPort=0, apiVersion="x"), "meshnode")
+    paths = [each.path for each in found]
+    assert paths == [
+        ("spec", "apiVersion"),
+        ("spec", "listenPort"),
+        ("spec", "podCIDRs", 0),
+        ("spec", "podCIDRs", 2),
+    ]
+
+
+def undescribed(schema: object, path: str = "") -> list[str]:
+    """Return the fields of a schema that no one has described."""
+    if not isinstance(schema, dict):
+        return []
+    found = [] if "description" in schema else [path]
+    for name, field in schema.get("properties", {}).items():
+        found += undescribed(field, f"{path}.{name}")
+    return found + (undescribed(schema["items"], f"{path}[]") if "items" in schema else [])
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_every_field_of_the_inventory_is_described(name: str) -> None:
+    assert undescribed(load_schema(name)) == []
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_schema_is_one(name: str) -> None:
+    Draft202012Validator.check_schema(load_schema(name))
+    schema = load_schema(name)
+    assert (schema["$id"], schema["$schema"]) == (
+        f"https://wormhole.dev/schemas/{name}.schema.json",
+        "https://json-schema.org/draft/2020-12/schema",
+    )
