@@ -85,11 +85,13 @@ def _frame(reason: str) -> tuple[str, str]:
 
 def _spell_matches(rule: Rule) -> str:
     """Spell the matches as ``iptables-save`` does, a space behind them if there are any."""
-    matches = (
-        ("-s", rule.source and spell_prefix(rule.source)),
-        ("-d", rule.destination and spell_prefix(rule.destination)),
-        ("-i", rule.input),
-        ("-o", rule.output),
-        ("-p", rule.tcp_syn and "tcp -m tcp --tcp-flags SYN,RST SYN"),
-    )
-    return "".join(f"{option} {value} " for option, value in matches if value)
+    text = ""
+    if rule.source and (source := spell_prefix(rule.source)):
+        text += f"-s {source} "
+    if rule.destination and (destination := spell_prefix(rule.destination)):
+        text += f"-d {destination} "
+    if rule.input:
+        text += f"-i {rule.input} "
+    if rule.output:
+        text += f"-o {rule.output} "
+    return text + "-p tcp -m tcp --tcp-flags SYN,RST SYN " if rule.tcp_syn else text

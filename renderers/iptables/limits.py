@@ -7,7 +7,7 @@ and never true. Never is less written than was asked.
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.marks import CHAIN_PREFIX
 from schemas.problems import Problem, Problems
@@ -29,14 +29,21 @@ class UnsupportedRule(Problems):
     """Chains or rules that iptables cannot express."""
 
 
+class _Limits(NamedTuple):
+    """What rules may not say in a table, at some hooks: each with the reason."""
+
+    verdicts: dict[Verdict, str]
+    input: str
+    output: str
+
+
 def refuse_unsupported(chain: Chain) -> None:
     """Raise :class:`UnsupportedRule` with everything in a chain that cannot be expressed."""
+    limits = _limits_at(chain.stage, chain.hooks)
     found = [*_objections_to_chain(chain)]
     for index, rule in enumerate(chain.rules):
-        found += [
-            (f"rules[{index}].{field}", str(getattr(rule, field)), reason)
-            for field, reason in _objections_to_rule(chain, rule)
-        ]
+        for field, reason in _objections_to_rule(limits, rule):
+            found.append((f"rules[{index}].{field}", str(getattr(rule, field)), reason))
     if found:
         name = f"Chain/{chain.name}"
         raise UnsupportedRule(
@@ -54,21 +61,19 @@ def _objections_to_chain(chain: Chain) -> Iterator[tuple[str, str, str]]:
             yield "hooks", hook.value, f"the {chain.stage} table has no such hook"
 
 
-def _objections_to_rule(chain: Chain, rule: Rule) -> Iterator[tuple[str, str]]:
-    verdicts, without_input, without_output = _limits(chain.stage, chain.hooks)
-    if rule.verdict in verdicts:
-        yield "verdict", verdicts[rule.verdict]
+def _objections_to_rule(limits: _Limits, rule: Rule) -> Iterator[tuple[str, str]]:
+    if rule.verdict in limits.verdicts:
+        yield "verdict", limits.verdicts[rule.verdict]
     elif rule.verdict is Verdict.CLAMP_MSS and not rule.tcp_syn:
         yield "verdict", "TCPMSS takes only TCP segments that open a connection"
-    if rule.input and (without_input or not _DEVICE.fullmatch(rule.input)):
-        yield "input", without_input or "not a plain device name"
-    if rule.output and (without_output or not _DEVICE.fullmatch(rule.output)):
-        yield "output", without_output or "not a plain device name"
+    if rule.input and (limits.input or not _DEVICE.fullmatch(rule.input)):
+        yield "input", limits.input or "not a plain device name"
+    if rule.output and (limits.output or not _DEVICE.fullmatch(rule.output)):
+        yield "output", limits.output or "not a plain device name"
 
 
 @cache
-def _limits(stage: Stage, hooks: tuple[Hook, ...]) -> tuple[dict[Verdict, str], str, str]:
-    """Return the verdicts that are refused here, and why there is no input or output device."""
+def _limits_at(stage: Stage, hooks: tuple[Hook, ...]) -> _Limits:
     verdicts = {}
     if stage is Stage.NAT:
         verdicts[Verdict.DROP] = "the nat table cannot drop"
@@ -76,10 +81,9 @@ def _limits(stage: Stage, hooks: tuple[Hook, ...]) -> tuple[dict[Verdict, str], 
         verdicts[Verdict.MASQUERADE] = "only in nat postrouting"
     if Hook.INPUT in hooks:
         verdicts[Verdict.CLAMP_MSS] = "at input there is no path whose MTU could be taken"
-    without_input = {Hook.OUTPUT, Hook.POSTROUTING}.intersection(hooks)
-    without_output = Hook.INPUT in hooks
-    return (
-        verdicts,
-        "a packet has no input device at this hook" if without_input else "",
-        "a packet has no output device at this hook" if without_output else "",
+    leaving = {Hook.OUTPUT, Hook.POSTROUTING}.intersection(hooks)
+    return _Limits(
+        verdicts=verdicts,
+        input="a packet has no input device at this hook" if leaving else "",
+        output="a packet has no output device at this hook" if Hook.INPUT in hooks else "",
     )
