@@ -3,7 +3,7 @@
 from typing import Final
 
 from applier.diff import Observation, State
-from applier.errors import Unobservable, Unsupported
+from applier.errors import Unsupported
 from applier.host import Host
 from applier.keys import load_key
 from applier.kinds import KINDS
@@ -82,6 +82,7 @@ def choose_variant(view: View, asked: IptablesVariant) -> IptablesVariant:
     hosts where one of them does not work.
 
     Raises:
+        Unobservable: a dump that would decide cannot be read; asking for a variant settles it.
         Unsupported: it is not installed.
 
     """
@@ -129,11 +130,7 @@ def _observe(view: View, scope: Scope) -> Observation:
 def _holds(view: View, variant: IptablesVariant, marks: tuple[str, ...]) -> bool:
     """Whether a variant's mangle table, of either family, has one of these chains."""
     for ipv6 in (False, True):
-        try:
-            dump = view.iptables_save(variant, ipv6=ipv6)
-        except Unobservable:
-            continue
-        mangle = dump.partition("*mangle\n")[2].partition("\nCOMMIT")[0]
+        mangle = view.iptables_save(variant, ipv6=ipv6).partition("*mangle\n")[2].partition("\nCOMMIT")[0]
         if any(line.startswith(marks) for line in mangle.splitlines()):
             return True
     return False

@@ -5,7 +5,8 @@ addresses; an address makes a connected route; a primary IPv4 address takes its 
 """
 
 from collections.abc import Iterator
-from ipaddress import ip_interface, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_interface
 from typing import Final
 
 from applier.errors import Exists, HostError, Missing
@@ -102,15 +103,28 @@ class FakeNetwork:
     def _connected(self) -> Iterator[LiveRoute]:
         for link, addresses in self.addresses.items():
             for address in addresses if self.links[link].up else ():
-                network = ip_interface(address).network
-                if network.prefixlen < network.max_prefixlen:
-                    yield LiveRoute(
-                        destination=Prefix(str(network)),
-                        metric=256 if network.version == 6 else 0,  # noqa: PLR2004 - IP6_RT_PRIO_ADDRCONF
-                        type="unicast",
-                        protocol=KERNEL,
-                        device=link,
-                    )
+                route = _connected_route(link, address)
+                if route is not None:
+                    yield route
+
+
+@lru_cache
+def _connected_route(link: str, address: str) -> LiveRoute | None:
+    network = _network_of(address)
+    if network.prefixlen == network.max_prefixlen:
+        return None
+    return LiveRoute(
+        destination=Prefix(str(network)),
+        metric=256 if network.version == 6 else 0,  # noqa: PLR2004 - IP6_RT_PRIO_ADDRCONF
+        type="unicast",
+        protocol=KERNEL,
+        device=link,
+    )
+
+
+@lru_cache
+def _network_of(address: str) -> IPv4Network | IPv6Network:
+    return ip_interface(address).network
 
 
 def key_of(route: LiveRoute) -> tuple[str, int]:
@@ -121,5 +135,4 @@ def key_of(route: LiveRoute) -> tuple[str, int]:
 def _same_subnet(
     addresses: list[InterfaceAddress], address: InterfaceAddress
 ) -> list[InterfaceAddress]:
-    network = ip_network(address, strict=False)
-    return [other for other in addresses if ip_network(other, strict=False) == network]
+    return [other for other in addresses if _network_of(other) == _network_of(address)]

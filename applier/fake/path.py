@@ -1,9 +1,17 @@
 """Where the fake's kernel would send a packet: the question behind "encrypted or unreachable"."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from functools import lru_cache
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 
 from applier.fake.host import FakeHost
 from applier.fake.iptables import Chains
@@ -27,7 +35,7 @@ class Fate(StrEnum):
     """It leaves by another device, for everybody to read."""
 
 
-def fate_of(host: FakeHost, destination: str, *, bridge: str) -> Fate:
+def fate_of(host: FakeHost, destination: str, *, bridges: Collection[str]) -> Fate:
     """Return what becomes of a packet to an address."""
     target = ip_address(destination)
     route = _look_up(host, target)
@@ -40,7 +48,7 @@ def fate_of(host: FakeHost, destination: str, *, bridge: str) -> Fate:
         drops = _walk(mangle, "POSTROUTING", route.device, target) == "DROP"
         if ipv6 is (target.version == 6) and drops:  # noqa: PLR2004 - the IP version
             return Fate.DROPPED
-    return Fate.LOCAL if route.device == bridge else Fate.CLEAR
+    return Fate.LOCAL if route.device in bridges else Fate.CLEAR
 
 
 def _look_up(host: FakeHost, target: Address) -> LiveRoute | None:
@@ -49,21 +57,30 @@ def _look_up(host: FakeHost, target: Address) -> LiveRoute | None:
     candidates = [
         route
         for route in host.network.all_routes()
-        if target in ip_network(route.destination)
+        if target in _network(route.destination)
         and (not route.device or (route.device in links and links[route.device].up))
     ]
-    best = min(
+    return min(
         candidates,
-        key=lambda route: (-ip_network(route.destination).prefixlen, route.metric),
+        key=lambda route: (-_network(route.destination).prefixlen, route.metric),
         default=None,
     )
-    return best
+
+
+@lru_cache
+def _network(prefix: str) -> IPv4Network | IPv6Network:
+    return ip_network(prefix)
+
+
+@lru_cache
+def _words(rule: str) -> tuple[str, ...]:
+    return tuple(shlex.split(rule))
 
 
 def _walk(chains: Chains, name: str, output: str, target: Address) -> str:
     """Return the verdict of a chain; empty when it returns."""
     for rule in chains.get(name, ()):
-        words = shlex.split(rule)
+        words = _words(rule)
         verdict = _verdict_of(words)
         if not _matches(words, output, target):
             continue
@@ -87,4 +104,4 @@ def _matches(words: Sequence[str], output: str, target: Address) -> bool:
     if not options.keys() <= known or options.get("-m", "comment") != "comment":
         return False
     network = options.get("-d", str(target))
-    return options.get("-o", output) == output and target in ip_network(network)
+    return options.get("-o", output) == output and target in _network(network)

@@ -1,9 +1,11 @@
 """A fake host that is a node of a small mesh, with other programs' things around it."""
 
 from base64 import b64encode
+from collections.abc import Iterator
 from hashlib import sha256
 
 from inventories import make_inventory, make_mesh, make_node
+from msgspec.structs import replace
 
 from applier.converge import converge, plan
 from applier.destroy import destroy
@@ -27,6 +29,13 @@ BRIDGE = "wormhole-br0"
 PRIVATE = sha256(b"node-a's private key").digest()
 MASTERS = {epoch: sha256(epoch.encode()).digest() for epoch in (EPOCH, "2026-12")}
 PUBLIC = public_half(PRIVATE)
+
+OURS = (
+    *(WG, BRIDGE, "tunnel0", "pods0", "10-wormhole.conflist", "20-pods.conflist"),
+    *("WORMHOLE-", "protocol=87", "/var/lib/wormhole", "/run/wormhole"),
+    *("forward", "accept_redirects"),
+)
+"""What in a dump's line makes it a line about something of ours."""
 
 FOREIGN_RULES = """\
 *mangle
@@ -150,7 +159,12 @@ def furnish(host: FakeHost) -> None:
 
 
 def route(
-    destination: str, *, device: str = "eth0", gateway: str = "", metric: int = 100, protocol: int = 3
+    destination: str,
+    *,
+    device: str = "eth0",
+    gateway: str = "",
+    metric: int = 100,
+    protocol: int = 3,
 ) -> LiveRoute:
     """Return somebody else's route."""
     return LiveRoute(
@@ -164,27 +178,34 @@ def route(
 
 
 def dump_all(host: FakeHost) -> str:
-    """Print everything on the host, but for the secrets' content."""
-    lines = [f"link {link}" for link in host.network.links.values()]
-    lines += [f"address {link} {one}" for link, some in host.network.addresses.items() for one in some]
-    lines += [f"route {one}" for one in host.network.all_routes()]
-    lines += [f"device {name} {device}" for name, device in host.devices.devices.items()]
-    lines += [f"sysctl {key}={value}" for key, value in sorted(host.sysctls.values.items())]
-    for (variant, ipv6), tables in host.tables.items():
-        tool = f"{'ip6tables' if ipv6 else 'iptables'}-{variant}"
-        lines += [f"{tool} {line}" for line in tables.save().splitlines()]
+    """Print everything on the host, so that two that are alike print alike.
+
+    Order is kept only where it means something: between the rules of a chain.
+    """
+    network, devices = host.network, host.devices.devices
+    lines = [f"link {link}" for link in network.links.values()]
+    lines += [f"address {link} {one}" for link, some in network.addresses.items() for one in some]
+    lines += [f"route {one}" for one in network.all_routes()]
+    lines += [f"device {name} {replace(device, peers=())}" for name, device in devices.items()]
+    lines += [f"peer {name} {one}" for name, device in devices.items() for one in device.peers]
+    lines += [f"sysctl {key}={value}" for key, value in host.sysctls.values.items()]
     lines += [f"file {path} {mode:o} {content!r}" for path, (content, mode) in host.files.items()]
-    return "\n".join(lines)
+    return "\n".join([*sorted(lines), *_dump_rules(host)])
+
+
+def _dump_rules(host: FakeHost) -> Iterator[str]:
+    for (variant, ipv6), tables in host.tables.items():
+        for table, content in sorted(tables.tables.items()):
+            where = f"{'ip6tables' if ipv6 else 'iptables'}-{variant} {table}"
+            for chain, rules in sorted(content.items()):
+                yield f"{where} :{chain}"
+                yield from (f"{where} -A {chain} {rule}" for rule in rules)
 
 
 def dump_foreign(host: FakeHost) -> str:
     """Print what is not Wormhole's."""
-    ours = (WG, BRIDGE, "WORMHOLE-", "protocol=87", "/var/lib/wormhole", "/run/wormhole", "forward")
-    ours = (*ours, "10-wormhole.conflist", "accept_redirects")
     return "\n".join(
-        line
-        for line in dump_all(host).splitlines()
-        if not any(mark in line for mark in ours)
+        line for line in dump_all(host).splitlines() if not any(mark in line for mark in OURS)
     )
 
 

@@ -1,0 +1,350 @@
+"""What holds for every host, every failure and every moment of being killed."""
+
+from collections.abc import Iterator
+from functools import cache
+from ipaddress import ip_network
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scenes import (
+    Scene,
+    build_inventory,
+    converged,
+    dump_all,
+    dump_foreign,
+    resolve_host,
+)
+
+from applier.destroy import plan_destroy
+from applier.errors import HostError, Unobservable
+from applier.fake import Killed
+from applier.fake.path import Fate, fate_of
+from schemas.state import ResolvedHost
+
+pytestmark = pytest.mark.law
+
+WRITES = (
+    "create_bridge",
+    "set_link",
+    "delete_link",
+    "add_address",
+    "delete_address",
+    "add_route",
+    "replace_route",
+    "delete_route",
+    "write_sysctl",
+    "iptables_restore",
+    "write_file",
+    "remove_file",
+    "wireguard.create",
+    "wireguard.configure",
+    "wireguard.delete",
+)
+
+
+@cache
+def states() -> dict[str, ResolvedHost | None]:
+    """Return desired states that differ in every kind; None is a host without Wormhole."""
+    return {
+        "nothing": None,
+        "four": resolve_host(build_inventory()),
+        "three, another epoch": resolve_host(
+            build_inventory(("node-a", "node-b", "node-c"), epoch="2026-12", without_endpoint="")
+        ),
+        "IPv4 only, other names": resolve_host(
+            build_inventory(
+                overlays=("10.245.0.0/16",),
+                epoch=None,
+                interface="tunnel0",
+                bridge="pods0",
+                cni_file_name="20-pods.conflist",
+                listen_port=9806,
+                persistent_keepalive=25,
+            )
+        ),
+    }
+
+
+TRANSITIONS = [(before, after) for before in states() for after in states() if after != before]
+
+
+def build(before: ResolvedHost | None, *, userspace: bool = False) -> Scene:
+    """Return a host that converged to a state, or never had one."""
+    if before is None:
+        return Scene(userspace=userspace)
+    return converged(Scene(before, userspace=userspace))
+
+
+def go(scene: Scene, after: ResolvedHost | None) -> int:
+    """Converge to a state, or destroy; return the exit code."""
+    if after is None:
+        return scene.destroy().exit_code
+    scene.resolved = after
+    return scene.converge().exit_code
+
+
+@pytest.mark.parametrize("userspace", [False, True])
+@pytest.mark.parametrize(("before", "after"), TRANSITIONS)
+def test_any_state_leads_to_any_other_and_stays(
+    before: str, after: str, *, userspace: bool
+) -> None:
+    start, end = states()[before], states()[after]
+    scene = build(start, userspace=userspace)
+    foreign = dump_foreign(scene.host)
+
+    assert go(scene, end) == 0
+    assert dump_all(scene.host) == dump_all(build(end, userspace=userspace).host)
+    assert dump_foreign(scene.host) == foreign
+    scene.writes()
+    assert go(scene, end) == 0
+    assert scene.writes() == []
+
+
+def ways_to_fail(before: str, after: str) -> Iterator[tuple[str, int, int]]:
+    """Name every call of every door on the way, and for long ones a failure half-way."""
+    scene = build(states()[before])
+    scene.host.faults.calls.clear()
+    go(scene, states()[after])
+    for door in WRITES:
+        for nth in range(1, scene.host.faults.calls[door] + 1):
+            yield door, nth, 0
+            if door in {"iptables_restore", "wireguard.configure"}:
+                yield door, nth, 1
+
+
+@pytest.mark.parametrize(("before", "after"), TRANSITIONS)
+def test_every_single_failed_write_is_told_and_reverted_and_the_next_run_converges(
+    before: str, after: str
+) -> None:
+    start, end = states()[before], states()[after]
+    wanted = dump_all(build(end).host)
+    for door, nth, steps in ways_to_fail(before, after):
+        scene = build(start)
+        earlier = dump_all(scene.host)
+        error = HostError(door, "it", "ordered by a test", 5)
+        scene.host.faults.fail(door, nth, error, after=steps)
+        code = attempt(scene, end)
+        where = (door, nth, steps)
+        assert code in {0, 6}, where
+        if code == 6:
+            assert visible(dump_all(scene.host)) == visible(earlier), where
+        scene.host.faults.calm()
+        assert go(scene, end) == 0, where
+        assert dump_all(scene.host) == wanted, where
+
+
+def attempt(scene: Scene, end: ResolvedHost | None) -> int:
+    """Return the exit code; an error before the first change is 6, since nothing was changed."""
+    try:
+        return go(scene, end)
+    except HostError:
+        return 6
+
+
+def visible(dump: str) -> str:
+    """Leave out the memory of an attempt, which is told apart from the network."""
+    return "\n".join(
+        line
+        for line in dump.splitlines()
+        if "attempted.json" not in line and "sysctl.json" not in line
+    )
+
+
+def look(scene: Scene, end: ResolvedHost | None) -> None:
+    """Observe the host as the first part of going somewhere does."""
+    if end is None:
+        plan_destroy(scene.host, paths=scene.paths)
+    else:
+        scene.resolved = end
+        scene.plan()
+
+
+@pytest.mark.parametrize(("before", "after"), TRANSITIONS)
+def test_a_host_that_cannot_be_observed_whole_is_left_alone(before: str, after: str) -> None:
+    start, end = states()[before], states()[after]
+    scene = build(start)
+    scene.host.faults.calls.clear()
+    look(scene, end)
+    for door, calls in dict(scene.host.faults.calls).items():
+        for nth in range(1, calls + 1):
+            scene = build(start)
+            earlier = dump_all(scene.host)
+            scene.host.faults.fail(door, nth, Unobservable(door, "it", "ordered by a test"))
+            try:
+                code = go(scene, end)
+            except Unobservable:
+                assert dump_all(scene.host) == earlier, (door, nth)
+                assert scene.writes() == []
+            else:
+                # A variant of iptables that this host does not use may be unreadable.
+                assert (door, code) == ("iptables_save", 0)
+
+
+@pytest.mark.parametrize("userspace", [False, True])
+@pytest.mark.parametrize(("before", "after"), TRANSITIONS)
+def test_killed_after_any_step_the_next_run_converges(
+    before: str, after: str, *, userspace: bool
+) -> None:
+    start, end = states()[before], states()[after]
+    wanted = dump_all(build(end, userspace=userspace).host)
+    step = 0
+    killed = True
+    while killed and step < 200:
+        step += 1
+        scene = build(start, userspace=userspace)
+        scene.host.faults.kill_after(step)
+        killed = False
+        try:
+            go(scene, end)
+        except Killed:
+            killed = True
+        scene.host.faults.calm()
+        assert go(scene, end) == 0, step
+        assert visible(dump_all(scene.host)) == visible(wanted), step
+    assert not killed
+
+
+def samples(resolved: ResolvedHost) -> dict[str, list[str]]:
+    """Return addresses of the overlay, by overlay prefix: of each peer, and of nobody."""
+    overlays = [r.destination for r in resolved.host.routes if r.type == "unreachable"]
+    chosen: dict[str, list[str]] = {}
+    for overlay in overlays:
+        network = ip_network(overlay)
+        peers = [
+            str(ip_network(prefix)[7])
+            for peer in resolved.peers.values()
+            for prefix in peer.allowed_ips
+            if ip_network(prefix).version == network.version
+        ]
+        chosen[overlay] = [*peers, str(network[-9])]
+    return chosen
+
+
+class Watch:
+    """Checks after every step that nothing of the overlay is in clear once it was not."""
+
+    def __init__(
+        self, scene: Scene, before: ResolvedHost | None, after: ResolvedHost | None
+    ) -> None:
+        self.orderly = True
+        """What leaves is in clear no sooner than its guard is deleted."""
+        self.scene = scene
+        self.known = {
+            overlay: addresses
+            for state in (before, after)
+            if state is not None
+            for overlay, addresses in samples(state).items()
+        }
+        self.leaving = set() if after is not None else set(self.known)
+        if after is not None:
+            self.leaving = set(self.known) - set(samples(after))
+        self.safe: set[str] = set()
+        self.checked = 0
+        self.check()
+        scene.host.faults.watch = self.check
+
+    def check(self) -> None:
+        links = self.scene.host.network.links
+        bridges = [name for name, link in links.items() if link.group == 9806]
+        for overlay, addresses in self.known.items():
+            fates = {fate_of(self.scene.host, address, bridges=bridges) for address in addresses}
+            self.checked += 1
+            if Fate.CLEAR not in fates:
+                self.safe.add(overlay)
+            elif overlay in self.safe:
+                last = self.scene.host.faults.writes[-1]
+                assert overlay in self.leaving, (overlay, last)
+                if self.orderly:
+                    assert last == f"delete_route {overlay}", (overlay, last)
+                self.safe.discard(overlay)
+
+
+@pytest.mark.parametrize("userspace", [False, True])
+@pytest.mark.parametrize(("before", "after"), TRANSITIONS)
+def test_at_every_step_the_overlay_is_encrypted_or_unreachable(
+    before: str, after: str, *, userspace: bool
+) -> None:
+    start, end = states()[before], states()[after]
+    scene = build(start, userspace=userspace)
+    watch = Watch(scene, start, end)
+    assert go(scene, end) == 0
+    assert watch.checked > 1
+    assert watch.safe >= set(samples(end) if end else ())
+
+
+@pytest.mark.parametrize(("before", "after"), TRANSITIONS)
+def test_the_overlay_is_never_in_clear_while_a_failure_is_reverted(before: str, after: str) -> None:
+    start, end = states()[before], states()[after]
+    if start is None:
+        return  # reverting a first apply ends where there was no overlay
+    for door, nth, steps in ways_to_fail(before, after):
+        scene = build(start)
+        scene.host.faults.fail(door, nth, HostError(door, "it", "ordered"), after=steps)
+        watch = Watch(scene, start, end)
+        watch.leaving |= set(samples(end) if end else ()) - set(samples(start))
+        watch.orderly = False
+        attempt(scene, end)
+
+
+@pytest.mark.parametrize("before", ["four", "three, another epoch", "IPv4 only, other names"])
+def test_destroy_gives_the_host_its_first_state_back(before: str) -> None:
+    first = dump_all(Scene().host)
+    scene = build(states()[before])
+    assert scene.destroy().exit_code == 0
+    assert dump_all(scene.host) == first
+
+
+DAMAGES = st.lists(
+    st.sampled_from(
+        [
+            "remove peer",
+            "strange peer",
+            "move prefix",
+            "no key",
+            "other port",
+            "delete device",
+            "delete bridge",
+            "device down",
+            "bridge down",
+            "mtu",
+            "remove addresses",
+            "strange address",
+            "primary address",
+            "remove routes",
+            "re-point route",
+            "remove guards",
+            "strange route of ours",
+            "flush chain",
+            "empty tables",
+            "sysctl",
+            "conflist",
+            "no conflist",
+            "old variant",
+            "no memory",
+        ]
+    ),
+    max_size=8,
+    unique=True,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(damages=DAMAGES, userspace=st.booleans())
+def test_any_mixture_of_damage_is_healed_in_one_apply(
+    damages: list[str], *, userspace: bool
+) -> None:
+    from damage import DAMAGE  # noqa: PLC0415 - only here
+
+    scene = converged(Scene(userspace=userspace))
+    wanted, foreign = dump_all(scene.host), dump_foreign(scene.host)
+    watch = Watch(scene, scene.resolved, scene.resolved)
+    for name in damages:
+        DAMAGE[name](scene)
+    watch.safe.clear()
+    outcome = scene.converge()
+    assert outcome.exit_code == 0
+    assert outcome.trouble == ()
+    assert scene.plan().changes == ()
+    assert dump_all(scene.host) == wanted
+    assert dump_foreign(scene.host) == foreign
