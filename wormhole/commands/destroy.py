@@ -59,7 +59,10 @@ def run(arguments: argparse.Namespace) -> int:
             announce=lambda planned: _check_and_show(planned, arguments),
             progress=show_progress,
         )
-    print_outcome(outcome, arguments, verb="Destroyed", converged="nothing of Wormhole's is left")
+    if outcome.plan.changes or outcome.trouble or arguments.purge:
+        keys = "its keys are removed" if arguments.purge else "its keys stay"
+        converged = f"nothing of Wormhole's is left; {keys}"
+        print_outcome(outcome, arguments, verb="Destroyed", converged=converged)
     return outcome.exit_code
 
 
