@@ -53,9 +53,13 @@ def store_attempted(host: Host, paths: Paths, resolved: ResolvedHost) -> None:
     """Write down which names an apply is about to use, before it uses them.
 
     A link with a name of the user's choice, left behind by a killed first apply, is found again by
-    this note.
+    this note. Names that are remembered already need none.
     """
-    host.write_file(paths.attempted, _encode(names_of(resolved.host)), 0o600)
+    names = names_of(resolved.host)
+    applied = load_applied(host, paths)
+    known = (names_of(applied.host) if applied else None, load_attempted(host, paths))
+    if names not in known:
+        host.write_file(paths.attempted, _encode(names), 0o600)
 
 
 def store_applied(host: Host, paths: Paths, resolved: ResolvedHost) -> None:

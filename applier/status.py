@@ -1,9 +1,16 @@
 """One host's live state to what an operator asks: who talks to us, since when, what drifted."""
 
-from applier.host import Host
+from applier.host import Host, Link, LiveDevice, LivePeer
+from applier.kinds.wireguard import ROAMING
+from applier.memory import load_applied
+from applier.ownership import WIREGUARD_KINDS, owned_links
 from applier.paths import Paths
 from applier.plan import Plan
+from applier.situation import look
+from applier.transition import make_plan
 from applier.vault import Vault
+from applier.view import View
+from schemas.document import digest
 from schemas.state import ResolvedHost, Value
 from schemas.values import Endpoint, NodeName, Prefix, PublicKey
 
@@ -61,4 +68,53 @@ def status(host: Host, resolved: ResolvedHost | None, *, vault: Vault, paths: Pa
         Problems: the desired state is not for this host.
 
     """
-    raise NotImplementedError
+    known = resolved if resolved is not None else load_applied(host, paths)
+    if known is None:
+        return Status(host="", device=None, peers=(), drift=None)
+    situation = look(host, known, vault, paths)
+    view = View(host)
+    name = known.host.wireguard.interface
+    link = owned_links(view, situation.scope).get(name)
+    live = view.device(name) if link is not None and link.kind in WIREGUARD_KINDS else None
+    return Status(
+        host=known.host.name,
+        device=_describe_device(link, live) if link is not None and live is not None else None,
+        peers=_describe_peers(live, known, view.now) if live is not None else (),
+        drift=make_plan(situation, known.host.name, digest(known)),
+    )
+
+
+def _describe_device(link: Link, live: LiveDevice) -> DeviceStatus:
+    return DeviceStatus(
+        name=link.name,
+        implementation="kernel" if link.kind == "wireguard" else "userspace",
+        public_key=live.public_key,
+        listen_port=live.listen_port,
+        up=link.up,
+        mtu=link.mtu,
+    )
+
+
+def _describe_peers(live: LiveDevice, known: ResolvedHost, now: int) -> tuple[PeerStatus, ...]:
+    names = {peer.public_key: name for name, peer in known.peers.items()}
+    peers = [_describe_peer(peer, names.get(peer.public_key), known, now) for peer in live.peers]
+    return tuple(sorted(peers, key=lambda peer: (peer.name is None, peer.name, peer.public_key)))
+
+
+def _describe_peer(
+    peer: LivePeer, name: NodeName | None, known: ResolvedHost, now: int
+) -> PeerStatus:
+    configured = known.peers[name].endpoint if name is not None else None
+    age = max(0, now - peer.last_handshake) if peer.last_handshake else None
+    moved = None not in {configured, peer.endpoint} and configured != peer.endpoint
+    return PeerStatus(
+        name=name,
+        public_key=peer.public_key,
+        allowed_ips=peer.allowed_ips,
+        endpoint=peer.endpoint,
+        configured_endpoint=configured,
+        roamed=moved and age is not None and age < ROAMING,
+        handshake_age=age,
+        received=peer.received,
+        sent=peer.sent,
+    )

@@ -166,7 +166,7 @@ def _compare_rules(desired: tuple[str, ...], observed: tuple[str, ...]) -> str:
         return "rules in another order" if len(desired) == len(observed) else "rules repeated"
     if len(missing) == len(strange):
         edited = ", ".join(str(desired.index(rule) + 1) for rule in missing)
-        return f"{'rule' if len(missing) == 1 else 'rules'} {edited} differ"
+        return f"{'rule' if len(missing) == 1 else 'rules'} {edited} edited"
     if not observed:
         return f"flushed: all {_count(len(desired), 'rule')} missing"
     parts = (

@@ -219,9 +219,11 @@ def _load(content: bytes | None) -> Memory:
 
 
 def _store(host: Host, paths: Paths, memory: Memory) -> None:
-    if memory:
-        content = msgspec.json.encode(memory, order="sorted") + b"\n"
+    content = msgspec.json.encode(memory, order="sorted") + b"\n" if memory else None
+    if content == host.read_file(paths.sysctls):
+        return
+    if content is not None:
         host.write_file(paths.sysctls, content, 0o600)
-    else:
-        with suppress(Missing):
-            host.remove_file(paths.sysctls)
+        return
+    with suppress(Missing):
+        host.remove_file(paths.sysctls)

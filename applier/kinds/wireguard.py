@@ -170,7 +170,9 @@ class PeerKind(Kind[DevicePeer]):
     ) -> Difference | None:
         """Compare field by field."""
         if desired is None:
-            note = "its node left the mesh, changed its key, or was never part of it"
+            note = "no node of this mesh has this key"
+            if last is not None:
+                note = "its node left the mesh, or has another key now"
             return Difference(action=Action.DELETE, risk=Risk.SESSION_DROP, note=note)
         if observed is None:
             return Difference(action=Action.CREATE)
