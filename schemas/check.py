@@ -137,11 +137,18 @@ def _check_membership(mesh: MeshState, host: HostState) -> Iterator[Problem]:
         if entry.public_key != key:
             rule = f"its peers know it by another key, {entry.public_key}"
             yield _in_host(host, "wireguard.publicKey", key, rule)
-        allowed = [net for net in map(_network, entry.allowed_ips) if not isinstance(net, str)]
-        for index, address in enumerate(host.wireguard.addresses):
-            if not _address_rule(address) and not _lies_in(address, allowed):
-                rule = f"outside its own allowed IPs, {', '.join(entry.allowed_ips)}"
-                yield _in_host(host, f"wireguard.addresses[{index}]", address, rule)
+        yield from _check_own_addresses(host, entry)
+
+
+def _check_own_addresses(host: HostState, entry: Peer) -> Iterator[Problem]:
+    """Yield the device's addresses that its peers would not take packets from."""
+    allowed = [net for net in map(_network, entry.allowed_ips) if not isinstance(net, str)]
+    if len(allowed) < len(entry.allowed_ips):
+        return  # what is misspelt there has been told, and would be the cause of this
+    for index, address in enumerate(host.wireguard.addresses):
+        if not _address_rule(address) and not _lies_in(address, allowed):
+            rule = f"outside its own allowed IPs, {', '.join(entry.allowed_ips)}"
+            yield _in_host(host, f"wireguard.addresses[{index}]", address, rule)
 
 
 def _check_links(host: HostState) -> Iterator[Problem]:
