@@ -3,6 +3,7 @@
 import pytest
 from inventories import make_inventory, make_key, make_mesh, make_node
 
+from compiler.inventory import Node
 from compiler.topology import Family, build_topology, tunnel_mtu
 from schemas.state import Peer
 from schemas.values import Endpoint, NodeName, Prefix
@@ -16,7 +17,9 @@ HIDDEN = make_node("c", "10.244.2.0/24")
     ("nodes", "overhead"),
     [((A,), 60), ((A, HIDDEN), 60), ((HIDDEN,), 60), ((B,), 80), ((A, B, HIDDEN), 80)],
 )
-def test_one_ipv6_endpoint_raises_the_overhead_for_all(nodes: tuple, overhead: int) -> None:
+def test_one_ipv6_endpoint_raises_the_overhead_for_all(
+    nodes: tuple[Node, ...], overhead: int
+) -> None:
     assert overhead == build_topology(make_inventory(make_mesh(), *nodes)).overhead
 
 
