@@ -6,7 +6,7 @@ from typing import Final
 
 from renderers.iptables.limits import refuse_unsupported
 from renderers.iptables.ruleset import Jump, OwnedChain, Ruleset, sort_ruleset
-from renderers.iptables.text import cut_comment, quote_comment, spell_prefix
+from renderers.iptables.text import cut_comment, is_any, quote_comment
 from schemas.marks import CHAIN_PREFIX, RULE_PREFIX
 from schemas.state import Chain, Hook, Position, Rule, Verdict
 
@@ -86,10 +86,10 @@ def _frame(reason: str) -> tuple[str, str]:
 def _spell_matches(rule: Rule) -> str:
     """Spell the matches as ``iptables-save`` does, a space behind them if there are any."""
     text = ""
-    if rule.source and (source := spell_prefix(rule.source)):
-        text += f"-s {source} "
-    if rule.destination and (destination := spell_prefix(rule.destination)):
-        text += f"-d {destination} "
+    if rule.source and not is_any(rule.source):
+        text += f"-s {rule.source} "
+    if rule.destination and not is_any(rule.destination):
+        text += f"-d {rule.destination} "
     if rule.input:
         text += f"-i {rule.input} "
     if rule.output:

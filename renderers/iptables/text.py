@@ -83,19 +83,21 @@ def cut_comment(comment: str) -> str:
     return " ".join(comment.split()).encode()[:MAX_COMMENT].decode(errors="ignore")
 
 
+def is_any(prefix: str) -> bool:
+    """Whether a prefix holds every address: ``iptables-save`` leaves such a match out."""
+    return prefix.endswith("/0")
+
+
 @lru_cache(maxsize=4096)
 def spell_prefix(prefix: str) -> str:
-    """Spell an address match; empty for "any", which ``iptables-save`` leaves out.
+    """Spell a prefix as documents do; what is none, such as a mask with holes, stays as it is.
 
     The C library prints the last 32 bits of a mapped IPv6 address in dots, Python does not
-    (``::ffff:0.0.0.0/96``, ``::ffff:0:0/96``). We write Python's and read both as Python's.
-
-    Raises:
-        ValueError: not a prefix, such as a mask with holes.
-
+    (``::ffff:0.0.0.0/96``, ``::ffff:0:0/96``).
     """
-    network = ip_network(prefix)
-    return str(network) if network.prefixlen else ""
+    with suppress(ValueError):
+        return str(ip_network(prefix))
+    return prefix
 
 
 def _parse_options(tokens: tuple[str, ...]) -> Options | None:
@@ -117,6 +119,5 @@ def _respell(option: str, word: str) -> str:
     if option == "--comment":
         return quote_comment(word)
     if option in {"-s", "-d"}:
-        with suppress(ValueError):
-            return spell_prefix(word) or word
+        return spell_prefix(word)
     return word

@@ -4,6 +4,7 @@ from renderers.iptables.text import (
     MAX_COMMENT,
     canonical_text,
     cut_comment,
+    is_any,
     quote_comment,
     spell_prefix,
     split_tokens,
@@ -55,12 +56,19 @@ def test_a_comment_is_one_line() -> None:
         ("10.244.0.0/16", "10.244.0.0/16"),
         ("fd00::/48", "fd00::/48"),
         ("::ffff:0.0.0.0/96", "::ffff:0:0/96"),
-        ("0.0.0.0/0", ""),
-        ("::/0", ""),
+        ("10.0.0.0/255.0.255.0", "10.0.0.0/255.0.255.0"),
     ],
 )
-def test_a_match_of_every_address_is_no_match(prefix: str, spelled: str) -> None:
+def test_a_prefix_is_spelled_as_in_documents(prefix: str, spelled: str) -> None:
     assert spelled == spell_prefix(prefix)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "expected"),
+    [("0.0.0.0/0", True), ("::/0", True), ("10.0.0.0/10", False), ("::/10", False)],
+)
+def test_only_a_length_of_zero_is_every_address(prefix: str, expected: bool) -> None:  # noqa: FBT001 - a parameter
+    assert expected == is_any(prefix)
 
 
 def test_the_order_of_options_does_not_count() -> None:
