@@ -48,10 +48,7 @@ def _failed(line: int, rule: str) -> Reading:
 
 def _find_constant(text: str, start: int) -> int:
     """Find where JSON is left for JavaScript: ``NaN`` or ``Infinity``, outside of strings."""
-    for match in _CONSTANT.finditer(text, start):
-        if match[1]:
-            return match.start()
-    return start
+    return next(match.start() for match in _CONSTANT.finditer(text, start) if match[1])
 
 
 def _find_faults(text: str, documents: list[Document], *, repeats: bool) -> Iterator[Fault]:

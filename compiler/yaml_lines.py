@@ -2,21 +2,19 @@
 
 import yaml
 
-from compiler.reading import Malformed, Path, Tree
+from compiler.reading import Path, Tree
 from compiler.yaml_events import line_of, parse_events
 
 
 def find_yaml_lines(text: str, wanted: Tree) -> dict[Path, int]:
     """Return the lines of the wanted places that are written in a text.
 
-    A path's first step is the document's index. A key's line is where the key stands.
+    A path's first step is the document's index. A key's line is where the key stands. The text
+    has been read before: it is YAML.
     """
     finder = _Finder(wanted)
-    try:
-        for event in parse_events(text):
-            finder.take(event)
-    except Malformed:
-        pass  # the text has been read before; what was found until here is right
+    for event in parse_events(text):
+        finder.take(event)
     return finder.lines
 
 

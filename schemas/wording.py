@@ -111,8 +111,12 @@ def _closest_branch(context: Iterable["ValidationError"]) -> list["ValidationErr
         branches.setdefault(int(error.relative_schema_path[0]), []).append(error)
 
     def distance(errors: list["ValidationError"]) -> tuple[bool, int, int]:
-        tags = any(error.validator in {"const", "type"} and not error.path for error in errors)
-        return tags, -max(len(error.path) for error in errors), len(errors)
+        other_kind = any(
+            (error.validator == "type" and not error.path)
+            or (error.validator == "const" and len(error.path) <= 1)
+            for error in errors
+        )
+        return other_kind, -max(len(error.path) for error in errors), len(errors)
 
     return min(branches.values(), key=distance)
 
