@@ -1,0 +1,111 @@
+"""From files to files: compile and render, against wg-meshconf and against each other."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from bench.clock import Run, median, run, take_turns
+from bench.meshes import write_database, write_inventory
+from bench.rows import Row, spell_ratio, spell_seconds
+
+WORMHOLE = [sys.executable, "-m", "wormhole"]
+_FASTER = "times faster"
+_AS_LONG = "times the time"
+
+
+def measure_start(folder: Path) -> Iterator[Row]:
+    """Measure what every command pays before it works."""
+    small = str(write_inventory(folder / "small.json", 3))
+    commands = (["--version"], ["validate", small])
+    *ours, bare = take_turns(
+        9,
+        *(lambda c=command: run([*WORMHOLE, *c], cwd=folder) for command in commands),
+        lambda: run([sys.executable, "-c", "pass"], cwd=folder),
+    )
+    for command, runs in zip(commands, ours, strict=True):
+        yield Row(
+            f"`{command[0]}`" + (" of 3 nodes" if command[1:] else ""),
+            spell_seconds(median(runs)),
+            f"`python -c pass` {spell_seconds(median(bare))}",
+            spell_ratio(median(runs) / median(bare), _AS_LONG),
+            "tens of ms",
+        )
+
+
+def measure_compile(folder: Path) -> Iterator[Row]:
+    """Measure compiling from nothing, growth and memory, and a change of one node."""
+    thousand, five = (write_inventory(folder / f"{n}.json", n) for n in (1000, 5000))
+    runs, more = take_turns(
+        5,
+        _compile_anew(thousand, folder / "state"),
+        _compile_anew(five, folder / "state-5000"),
+    )
+    yield _against_meshconf("compile 1,000 nodes", median(runs), folder, "60 times faster")
+    yield Row(
+        "compile 5,000 nodes",
+        spell_seconds(median(more)),
+        f"1,000 nodes {spell_seconds(median(runs))}",
+        spell_ratio(median(more) / median(runs), _AS_LONG),
+        "at most 8",
+    )
+    for size, each in (("1,000", runs), ("5,000", more)):
+        peak = max(one.peak_bytes for one in each) / 1e6
+        yield Row(f"memory of compiling {size} nodes", f"{peak:.0f} MB", "", "", "under 300 MB")
+    yield _recompile(folder)
+
+
+def measure_render(folder: Path) -> Iterator[Row]:
+    """Measure a million peer stanzas."""
+
+    def render_anew() -> Run:
+        shutil.rmtree(folder / "rendered", ignore_errors=True)
+        return run([*WORMHOLE, "render", "state", "--all", "-o", "rendered"], cwd=folder)
+
+    (runs,) = take_turns(3, render_anew)
+    size = sum(path.stat().st_size for path in (folder / "rendered").rglob("*") if path.is_file())
+    what = f"`render --all`, 1,000 nodes, {size / 1e6:.0f} MB"
+    yield _against_meshconf(what, median(runs), folder, "20 times faster")
+
+
+def _compile_anew(inventory: Path, state: Path) -> Callable[[], Run]:
+    def compile_once() -> Run:
+        shutil.rmtree(state, ignore_errors=True)
+        return run([*WORMHOLE, "compile", str(inventory), "-o", str(state)], cwd=state.parent)
+
+    return compile_once
+
+
+def _recompile(folder: Path) -> Row:
+    """Compile again with one endpoint changed; the state is left as it was before."""
+    moved = write_inventory(folder / "moved.json", 1000, moved=500)
+    arguments = [*WORMHOLE, "compile", "-v"]
+    changed = run([*arguments, str(moved), "-o", "state"], cwd=folder)
+    run([*arguments, "1000.json", "-o", "state"], cwd=folder)
+    files = sum(line.startswith("wrote ") for line in changed.output.splitlines())
+    what = "re-compile 1,000 nodes, one changed"
+    written = f"{files} file{'' if files == 1 else 's'} written"
+    return Row(what, f"{spell_seconds(changed.seconds)}, {written}", "", "", "at most 2 files")
+
+
+_meshconf_seconds: dict[Path, float] = {}
+
+
+def _against_meshconf(what: str, ours: float, folder: Path, target: str) -> Row:
+    if find_spec("wg_meshconf") is None:
+        skipped = "skipped: no wg-meshconf here (the extra `bench`)"
+        return Row(what, spell_seconds(ours), skipped, "", target)
+    if folder not in _meshconf_seconds:  # three quarters of a minute: once is enough
+        database = write_database(folder / "meshconf.csv", 1000)
+        argv = [str(Path(sys.executable).with_name("wg-meshconf")), "-d", str(database)]
+        result = run([*argv, "genconfig", "-o", str(folder / "meshconf")], cwd=folder)
+        _meshconf_seconds[folder] = result.seconds
+    theirs = _meshconf_seconds[folder]
+    return Row(
+        what,
+        spell_seconds(ours),
+        f"wg-meshconf genconfig {spell_seconds(theirs)}",
+        spell_ratio(theirs / ours, _FASTER),
+        target,
+    )
