@@ -1,7 +1,7 @@
-from ipaddress import ip_network
+from ipaddress import IPv6Address, ip_network
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from compiler.networks import InvalidTextError, find_overlaps, parse_network, parse_reach
@@ -9,10 +9,14 @@ from compiler.networks import InvalidTextError, find_overlaps, parse_network, pa
 
 @pytest.mark.law
 @given(st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)), st.integers(0, 128))
+@example(IPv6Address("::ffff:0:0"), 96)
 def test_networks_are_parsed_as_the_standard_library_does(address: object, length: int) -> None:
     try:
         expected = ip_network(f"{address}/{length}")
     except ValueError:
+        expected = None
+    # IPv4 inside IPv6 is refused: no host ever routes ::ffff:0:0/96.
+    if expected is None or int(expected.network_address) >> 32 == 0xFFFF:
         with pytest.raises(InvalidTextError):
             parse_network(f"{address}/{length}")
         return
