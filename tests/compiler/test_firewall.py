@@ -5,7 +5,7 @@ from ipaddress import ip_address, ip_network
 import pytest
 from inventories import make_inventory, make_mesh, make_node
 
-from compiler.compile import compile_host
+from compiler.compile import compile_host, compile_mesh
 from schemas.state import Chain, Firewall, Hook, Position, Rule, Stage, Value, Verdict
 from schemas.values import InterfaceName
 
@@ -217,7 +217,7 @@ def test_a_family_that_the_overlay_does_not_use_has_no_chain() -> None:
 
 
 def test_hosts_share_the_rules_that_name_no_pod() -> None:
-    other = make_firewall()
-    pairs = zip(FIREWALL.ipv4[0].rules, other.ipv4[0].rules, strict=True)
-    shared = [one is two for one, two in pairs]
-    assert shared == [True, True, False, True]
+    nodes = (make_node("a", "10.244.0.0/24"), make_node("b", "10.244.1.0/24"))
+    hosts = compile_mesh(make_inventory(make_mesh(), *nodes)).hosts.values()
+    one, other = (host.firewall.ipv4[0].rules for host in hosts)
+    assert [True, True, False, True] == [a is b for a, b in zip(one, other, strict=True)]
