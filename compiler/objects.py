@@ -13,7 +13,7 @@ from compiler.reading import Path
 from compiler.unfold import Complaint, Object
 from schemas.state import API_VERSION, Value
 from schemas.validate import Violation, violations
-from schemas.wording import show, suggest
+from schemas.wording import name_type, show, suggest
 
 _GROUP: Final = API_VERSION.partition("/")[0]
 _OURS: Final = ("Mesh", "MeshNode", "MeshPeer")
@@ -114,8 +114,12 @@ def _find_confusion(entry: Object) -> Iterator[Complaint]:
     """Complain about what is no Kubernetes object, or says that it is ours and is not."""
     value = entry.value
     if not isinstance(value, dict):
-        rule = "must be a Kubernetes object: a mapping with apiVersion, kind and metadata"
-        yield Complaint(object=entry, value=show(value), rule=rule)
+        # The value is not shown: somebody may have named a file that holds nothing but a key.
+        rule = (
+            "must be a Kubernetes object, a mapping with apiVersion, kind and metadata, "
+            f"not {name_type(value)}"
+        )
+        yield Complaint(object=entry, rule=rule)
         return
     unnamed = [field for field in ("apiVersion", "kind") if not isinstance(value.get(field), str)]
     for field in unnamed:

@@ -60,7 +60,7 @@ def read_scalar(event: yaml.ScalarEvent) -> Scalar:
     if wanted is None:
         raise Malformed(line_of(event), f"the tag {tag!r} means nothing in Kubernetes objects")
     if not isinstance(value, wanted):
-        raise Malformed(line_of(event), f"the tag {tag!r} does not fit {text!r}")
+        raise Malformed(line_of(event), f"the tag {tag!r} does not fit its value")
     return value
 
 

@@ -141,7 +141,7 @@ def _wrong_type(schema: dict[str, Any], instance: object) -> str:
     wanted = schema["type"]
     kinds = [wanted] if isinstance(wanted, str) else wanted
     names = " or ".join(_TYPES[kind] for kind in kinds)
-    given = "a fraction" if isinstance(instance, float) else _type_of(instance)
+    given = "a fraction" if isinstance(instance, float) else name_type(instance)
     return f"must be {names}, not {given}{_quoting(kinds, instance)}"
 
 
@@ -204,6 +204,7 @@ _TYPES: Final = {
 }
 
 
-def _type_of(value: object) -> str:
+def name_type(value: object) -> str:
+    """Name the JSON type of a value, with its article."""
     names = {str: "a string", bool: "a boolean", list: "a list", dict: "a mapping"}
     return "null" if value is None else names.get(type(value), "a number")

@@ -372,6 +372,15 @@ def test_smallest_underlay_mtu_that_is_named_works(endpoint: str, least: int) ->
     ]
 
 
+@pytest.mark.parametrize(
+    "text", [KEY_B, f"- {KEY_B}", f"!!int {KEY_B}", f"a: {KEY_B}: c", f'{{"a": "{KEY_B}']
+)
+def test_file_that_holds_a_secret_is_refused_without_showing_it(text: str) -> None:
+    with pytest.raises(Problems) as caught:
+        parse([Source(name="private.key", text=text)])
+    assert KEY_B not in str(caught.value)
+
+
 def test_garbage_collector_is_left_as_it_was() -> None:
     with pytest.raises(Problems):
         parse([])

@@ -102,7 +102,7 @@ def test_yaml_aliases_and_merges_are_followed() -> None:
         ("a: 1\n---\n[a]: b", 3, "a mapping or a list cannot be a key"),
         ("a: !x b", 1, "the tag '!x' means nothing in Kubernetes objects"),
         ("a: !x [b]", 1, "the tag '!x' means nothing in Kubernetes objects"),
-        ("a: !!int b", 1, "the tag 'tag:yaml.org,2002:int' does not fit 'b'"),
+        ("a: !!int b", 1, "the tag 'tag:yaml.org,2002:int' does not fit its value"),
         ("<<: 5", 1, "'<<' takes a mapping, or a list of mappings"),
         ("[" * 201 + "]" * 201 + " # YAML", 1, "is nested more than 200 deep"),
         ("a: b\n\0", 2, "is not YAML: there is a control character in it"),
