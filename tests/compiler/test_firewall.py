@@ -220,4 +220,4 @@ def test_hosts_share_the_rules_that_name_no_pod() -> None:
     nodes = (make_node("a", "10.244.0.0/24"), make_node("b", "10.244.1.0/24"))
     hosts = compile_mesh(make_inventory(make_mesh(), *nodes)).hosts.values()
     one, other = (host.firewall.ipv4[0].rules for host in hosts)
-    assert [True, True, False, True] == [a is b for a, b in zip(one, other, strict=True)]
+    assert [a is b for a, b in zip(one, other, strict=True)] == [True, True, False, True]
