@@ -45,7 +45,8 @@ def load_master(files: Files, paths: Paths, epoch: str) -> bytes:
     text = files.read_file(path)
     if text is None:
         rule = (
-            "no master secret for this pre-shared-key epoch: put the mesh's there, as `wg genpsk`"
+            "no master secret for this pre-shared-key epoch: put the mesh's there, "
+            "as `wg genpsk` prints one"
         )
         raise Problems.one(rule, file=str(path), path="wireguard.presharedKeyEpoch", value=epoch)
     return read_secret(files, path, text, "a master secret")

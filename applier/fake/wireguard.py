@@ -30,6 +30,8 @@ class FakeWireGuard:
         self.userspace = False
         self.available = True
         self.devices: dict[str, LiveDevice] = {}
+        self.updates: list[DeviceUpdate] = []
+        """All that was sent, in order."""
         self._network = network
         self._faults = faults
         self._vault = vault
@@ -65,6 +67,7 @@ class FakeWireGuard:
     def configure(self, name: str, update: DeviceUpdate) -> None:
         """Change what is given; a step is made after each peer."""
         with self._faults.write("wireguard.configure", name):
+            self.updates.append(update)
             device = self._device(name)
             if update.private_key is not None:
                 self._vault.reveal(update.private_key)

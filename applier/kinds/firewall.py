@@ -180,7 +180,7 @@ def _compare_jumps(desired: tuple[Jump, ...], observed: tuple[Jump, ...]) -> str
     """Say what happened to the jumps of one chain; empty when nothing did."""
     if len(desired) == len(observed) and all(map(_same_jump, desired, observed)):
         return ""
-    there = {jump.rule: jump.position for jump in observed}
+    there = {jump.rule: jump.position for jump in reversed(observed)}
     for jump in desired:
         if jump.rule not in there:
             return f"the jump to {jump.target} is missing or edited"
