@@ -1,9 +1,9 @@
 """From files to files: compile and render, against wg-meshconf and against each other."""
 
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 
 from bench.clock import Run, median, run, take_turns
@@ -37,11 +37,7 @@ def measure_start(folder: Path) -> Iterator[Row]:
 def measure_compile(folder: Path) -> Iterator[Row]:
     """Measure compiling from nothing, growth and memory, and a change of one node."""
     thousand, five = (write_inventory(folder / f"{n}.json", n) for n in (1000, 5000))
-    runs, more = take_turns(
-        5,
-        _compile_anew(thousand, folder / "state"),
-        _compile_anew(five, folder / "state-5000"),
-    )
+    runs, more = take_turns(5, _compile_anew(thousand, folder), _compile_anew(five, folder))
     yield _against_meshconf("compile 1,000 nodes", median(runs), folder, "60 times faster")
     yield Row(
         "compile 5,000 nodes",
@@ -58,31 +54,40 @@ def measure_compile(folder: Path) -> Iterator[Row]:
 
 def measure_render(folder: Path) -> Iterator[Row]:
     """Measure a million peer stanzas."""
+    outputs = _new_folders(folder, "rendered")
 
     def render_anew() -> Run:
-        shutil.rmtree(folder / "rendered", ignore_errors=True)
-        return run([*WORMHOLE, "render", "state", "--all", "-o", "rendered"], cwd=folder)
+        argv = [*WORMHOLE, "render", "1000-0", "--all", "-o", next(outputs)]
+        return run(argv, cwd=folder)
 
     (runs,) = take_turns(3, render_anew)
-    size = sum(path.stat().st_size for path in (folder / "rendered").rglob("*") if path.is_file())
+    files = [path for path in (folder / "rendered-0").rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files)
     what = f"`render --all`, 1,000 nodes, {size / 1e6:.0f} MB"
     yield _against_meshconf(what, median(runs), folder, "20 times faster")
 
 
-def _compile_anew(inventory: Path, state: Path) -> Callable[[], Run]:
-    def compile_once() -> Run:
-        shutil.rmtree(state, ignore_errors=True)
-        return run([*WORMHOLE, "compile", str(inventory), "-o", str(state)], cwd=state.parent)
+def _compile_anew(inventory: Path, folder: Path) -> Callable[[], Run]:
+    states = _new_folders(folder, inventory.stem)
+    argv = [*WORMHOLE, "compile", str(inventory), "-o"]
+    return lambda: run([*argv, next(states)], cwd=folder)
 
-    return compile_once
+
+def _new_folders(folder: Path, stem: str) -> Iterator[str]:
+    """Yield names of folders that are not there yet.
+
+    Not one that is deleted and made again: ext4 looks for a long time for an inode that was not
+    freed just now, which would be measured with every file.
+    """
+    return (str(folder / f"{stem}-{number}") for number in count())
 
 
 def _recompile(folder: Path) -> Row:
     """Compile again with one endpoint changed; the state is left as it was before."""
     moved = write_inventory(folder / "moved.json", 1000, moved=500)
     arguments = [*WORMHOLE, "compile", "-v"]
-    changed = run([*arguments, str(moved), "-o", "state"], cwd=folder)
-    run([*arguments, "1000.json", "-o", "state"], cwd=folder)
+    changed = run([*arguments, str(moved), "-o", "1000-0"], cwd=folder)
+    run([*arguments, "1000.json", "-o", "1000-0"], cwd=folder)
     files = sum(line.startswith("wrote ") for line in changed.output.splitlines())
     what = "re-compile 1,000 nodes, one changed"
     written = f"{files} file{'' if files == 1 else 's'} written"
