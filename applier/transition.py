@@ -3,6 +3,8 @@
 from time import sleep
 from typing import Final
 
+from msgspec.structs import replace
+
 from applier.carry import carry_out
 from applier.diff import diff
 from applier.errors import HostError
@@ -28,23 +30,12 @@ def carry_through(host: Host, before: Situation, plan: Plan, progress: Progress)
     Raises nothing: from the first write on, whatever goes wrong is part of the outcome.
     """
     done, failures = carry_out(host, plan.changes, before.scope, progress)
-    try:
-        left = _verify(host, before, plan, failures)
-        trouble: tuple[str, ...] = ()
-    except HostError as error:
-        left, trouble = plan, (f"verify: {error}",)
+    left, trouble = _verify(host, before, plan, failures)
     outcome = Outcome(plan=plan, done=done, failures=failures, left=left, trouble=trouble)
-    if not failures and not trouble and is_converged(left):
+    if not failures and not trouble:
         return outcome
     reversal = revert(host, before, progress)
-    return Outcome(
-        plan=plan,
-        done=done,
-        failures=failures,
-        left=left,
-        reverted=reversal.complete,
-        trouble=(*trouble, *_unverified(left, failures), *reversal.trouble),
-    )
+    return replace(outcome, reverted=reversal.complete, trouble=(*trouble, *reversal.trouble))
 
 
 def is_converged(plan: Plan) -> bool:
@@ -52,10 +43,21 @@ def is_converged(plan: Plan) -> bool:
     return all(change.action is Action.CONFLICT for change in plan.changes)
 
 
-def _verify(host: Host, before: Situation, plan: Plan, failures: tuple[Failure, ...]) -> Plan:
-    """Plan again, a few times if need be; after a failure there is nothing to wait for."""
+def _verify(
+    host: Host, before: Situation, plan: Plan, failures: tuple[Failure, ...]
+) -> tuple[Plan, tuple[str, ...]]:
+    """Plan again; return what is left to do, and what is wrong with that."""
+    try:
+        left = _settle(host, before, plan, () if failures else _PAUSES)
+    except HostError as error:
+        return plan, (f"verify: {error}",)
+    return left, _unverified(left, failures)
+
+
+def _settle(host: Host, before: Situation, plan: Plan, pauses: tuple[float, ...]) -> Plan:
+    """Plan again until nothing is left, a few times if need be."""
     left = make_plan(look_again(host, before), plan.host, plan.digest)
-    for pause in () if failures else _PAUSES:
+    for pause in pauses:
         if is_converged(left):
             break
         sleep(pause)

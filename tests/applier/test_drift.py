@@ -223,8 +223,9 @@ TABLE: dict[str, tuple[Damage, list[str]]] = {
         move_jump_behind_accept,
         [
             (
-                "update firewall iptables-nft filter FORWARD (drift): the jump to WORMHOLE-ANTISPOOF "
-                "stands behind foreign rules that could let a packet pass it by"
+                "update firewall iptables-nft filter FORWARD (drift): "
+                "the jump to WORMHOLE-ANTISPOOF stands behind "
+                "foreign rules that could let a packet pass it by"
             )
         ],
     ),

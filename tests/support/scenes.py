@@ -68,7 +68,8 @@ def build_inventory(
     for number, name in enumerate(names):
         prefixes = [_nth(overlay, number) for overlay in overlays]
         endpoint = None if name == without_endpoint else Endpoint(f"192.0.2.{number + 1}:9806")
-        own = {"public_key": PUBLIC} if name == "node-a" else {}
+        own: dict[str, object] = {"persistent_keepalive": mesh.get("persistent_keepalive", 0)}
+        own |= {"public_key": PUBLIC} if name == "node-a" else {}
         nodes.append(make_node(name, *prefixes, endpoint=endpoint, **own))
     return make_inventory(make_mesh(*overlays, preshared_key_epoch=epoch, **mesh), *nodes)
 

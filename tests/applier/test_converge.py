@@ -1,0 +1,641 @@
+"""Planning and converging a host: order, causes, conflicts, refusals, failures, memory."""
+
+import json
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+from damage import DAMAGE, change_peer, void
+from inventories import make_key
+from msgspec.structs import replace
+from scenes import (
+    BRIDGE,
+    EPOCH,
+    MASTERS,
+    PRIVATE,
+    PUBLIC,
+    WG,
+    Scene,
+    build_inventory,
+    converged,
+    dump_all,
+    dump_foreign,
+    resolve_host,
+    route,
+    tell,
+)
+
+from applier.errors import HostError, Unobservable, Unsupported
+from applier.host import Host, Link
+from applier.kinds import KINDS
+from applier.plan import Action, Plan
+from applier.plan_document import dump_plan, load_plan
+from schemas.document import digest
+from schemas.problems import Problems
+from schemas.state import IptablesVariant
+from schemas.validate import violations
+from schemas.values import NodeName
+
+
+def kinds_of(plan: Plan) -> list[str]:
+    """Return the kinds in the order in which they come, each run once."""
+    kinds = [change.kind for change in plan.changes]
+    return [kind for index, kind in enumerate(kinds) if index == 0 or kinds[index - 1] != kind]
+
+
+def test_the_fake_is_a_host() -> None:
+    host: Host = Scene().host
+    assert host.routes()
+
+
+def test_a_first_apply_makes_guards_first_and_the_cni_file_last() -> None:
+    plan = Scene().plan()
+
+    assert kinds_of(plan) == [kind.name for kind in KINDS]
+    assert {change.action for change in plan.changes} == {Action.CREATE, Action.UPDATE}
+    assert {change.cause for change in plan.changes} == {"desired changed"}
+    assert {change.risk for change in plan.changes} == {"hitless"}
+
+
+def test_a_plan_says_whose_it_is_and_towards_what() -> None:
+    scene = Scene()
+    plan = scene.plan()
+    assert (plan.host, plan.digest) == ("node-a", digest(scene.resolved))
+
+
+def test_planning_writes_nothing() -> None:
+    scene = Scene()
+    earlier = dump_all(scene.host)
+    scene.plan()
+    assert (dump_all(scene.host), scene.writes()) == (earlier, [])
+
+
+def test_a_thousand_peers_are_one_message() -> None:
+    names = ("node-a", *(f"node-{number}" for number in range(250)))
+    scene = converged(Scene(resolve_host(build_inventory(names, overlays=("10.244.0.0/16",)))))
+    assert [len(update.peers) for update in scene.host.devices.updates] == [0, 250]
+
+
+class TestCauses:
+    def test_a_change_of_the_document_is_called_so(self) -> None:
+        scene = converged()
+        scene.resolved = resolve_host(build_inventory(persistent_keepalive=25))
+        assert tell(scene.plan().changes) == [
+            "update peer node-b (desired changed)",
+            "update peer node-c (desired changed)",
+            "update peer node-d (desired changed)",
+        ]
+
+    def test_a_change_by_hand_of_what_the_document_changes_too_is_both(self) -> None:
+        scene = converged()
+        change_peer(scene, "node-b", persistent_keepalive=7)
+        scene.resolved = resolve_host(build_inventory(persistent_keepalive=25))
+        assert tell(scene.plan().changes)[0] == "update peer node-b (both)"
+
+    def test_a_change_by_hand_is_drift_although_the_document_changes_elsewhere(self) -> None:
+        scene = converged()
+        DAMAGE["mtu"](scene)
+        scene.resolved = resolve_host(build_inventory(persistent_keepalive=25))
+        assert tell(scene.plan().changes)[0] == f"update link {BRIDGE} (drift)"
+
+    def test_without_memory_nothing_is_called_drift(self) -> None:
+        scene = converged()
+        void(scene.host.files.pop(scene.paths.applied))
+        DAMAGE["mtu"](scene)
+        assert tell(scene.plan().changes) == [f"update link {BRIDGE} (desired changed)"]
+
+    def test_damaged_memory_is_no_memory(self) -> None:
+        scene = converged()
+        scene.host.files[scene.paths.applied] = (b'{"kind": "Resolv', 0o600)
+        assert scene.plan().changes == ()
+        assert scene.converge().exit_code == 0
+        assert scene.host.files[scene.paths.applied][0].endswith(b"}\n")
+
+    def test_a_new_key_of_a_node_is_a_new_peer_before_the_old_one_goes(self) -> None:
+        scene = converged()
+        old = scene.resolved.peers[NodeName("node-b")]
+        new = replace(old, public_key=make_key("node-b's second key"))
+        scene.resolved = replace(
+            scene.resolved, peers=scene.resolved.peers | {NodeName("node-b"): new}
+        )
+        assert tell(scene.plan().changes) == [
+            "create peer node-b (desired changed)",
+            (
+                f"delete peer {old.public_key} (desired changed), session drop: "
+                "its node left the mesh, or has another key now"
+            ),
+        ]
+
+    def test_a_node_that_left_keeps_its_name_in_the_plan(self) -> None:
+        scene = converged()
+        scene.resolved = resolve_host(build_inventory(("node-a", "node-b", "node-c")))
+        assert tell(scene.plan().changes) == [
+            (
+                "delete peer node-d (desired changed), session drop: "
+                "its node left the mesh, or has another key now"
+            )
+        ]
+
+    def test_a_new_epoch_changes_keys_in_place(self) -> None:
+        scene = converged()
+        scene.resolved = resolve_host(build_inventory(epoch="2026-12"))
+        plan = scene.plan()
+        assert tell(plan.changes) == [
+            "update peer node-b (desired changed)",
+            "update peer node-c (desired changed)",
+            "update peer node-d (desired changed)",
+        ]
+        scene.host.devices.updates.clear()
+        assert scene.converge().exit_code == 0
+        [update] = scene.host.devices.updates
+        assert all(
+            (peer.preshared_key is not None, peer.endpoint, peer.add_allowed_ips, peer.remove)
+            == (True, None, (), False)
+            for peer in update.peers
+        )
+
+    def test_the_cause_is_known_although_the_old_epochs_secret_is_gone(self) -> None:
+        scene = converged()
+        del scene.host.files[scene.paths.master(EPOCH)]
+        scene.resolved = resolve_host(build_inventory(epoch="2026-12"))
+        assert scene.converge().exit_code == 0
+
+
+class TestFieldsSent:
+    def test_a_prefix_that_moves_is_added_and_not_removed(self) -> None:
+        scene = converged()
+        peers = scene.resolved.peers
+        b, c = NodeName("node-b"), NodeName("node-c")
+        moved = peers[b].allowed_ips[0]
+        scene.resolved = replace(
+            scene.resolved,
+            peers=peers
+            | {
+                b: replace(peers[b], allowed_ips=peers[b].allowed_ips[1:]),
+                c: replace(peers[c], allowed_ips=(moved, *peers[c].allowed_ips)),
+            },
+        )
+        scene.host.devices.updates.clear()
+        assert scene.converge().exit_code == 0
+        [update] = scene.host.devices.updates
+        assert [
+            (peer.public_key, peer.add_allowed_ips, peer.remove_allowed_ips)
+            for peer in update.peers
+        ] == [(peers[b].public_key, (), ()), (peers[c].public_key, (moved,), ())]
+
+    def test_a_prefix_that_goes_is_removed_alone(self) -> None:
+        scene = converged()
+        peers = scene.resolved.peers
+        b = NodeName("node-b")
+        kept, gone = peers[b].allowed_ips
+        scene.resolved = replace(
+            scene.resolved, peers=peers | {b: replace(peers[b], allowed_ips=(kept,))}
+        )
+        scene.host.devices.updates.clear()
+        assert scene.converge().exit_code == 0
+        [update] = scene.host.devices.updates
+        [peer] = update.peers
+        assert (peer.add_allowed_ips, peer.remove_allowed_ips) == ((), (gone,))
+
+    def test_only_the_port_is_sent_when_only_the_port_differs(self) -> None:
+        scene = converged()
+        DAMAGE["other port"](scene)
+        scene.host.devices.updates.clear()
+        assert scene.converge().exit_code == 0
+        [update] = scene.host.devices.updates
+        assert (update.private_key, update.listen_port, update.fwmark, update.peers) == (
+            None,
+            9806,
+            None,
+            (),
+        )
+
+    def test_only_the_mtu_is_set_when_only_the_mtu_differs(self) -> None:
+        scene = converged()
+        DAMAGE["mtu"](scene)
+        assert scene.converge().exit_code == 0
+        assert scene.writes() == [f"set_link {BRIDGE}"]
+
+
+class TestConflicts:
+    def test_a_foreign_link_of_our_name_stops_what_depends_on_it(self) -> None:
+        scene = Scene()
+        scene.host.network.add_link(Link(name=WG, kind="veth", group=0, mtu=1500, up=True))
+        foreign = dump_foreign(scene.host)
+        outcome = scene.converge()
+
+        assert outcome.exit_code == 4
+        assert tell(outcome.plan.conflicts) == [
+            (
+                f"conflict link {WG} (drift): a veth link in group 0 has this name and is not "
+                "Wormhole's (its group is 9806); what depends on it waits"
+            )
+        ]
+        assert scene.host.network.links[WG].kind == "veth"
+        assert scene.host.network.addresses[WG] == []
+        done = {change.kind for change in outcome.done}
+        assert done == {"guard", "sysctl", "link", "address", "up", "firewall"}
+        assert {change.action for change in outcome.left.changes} == {Action.CONFLICT}
+        assert dump_foreign(scene.host) == foreign
+
+    def test_a_foreign_route_inside_the_overlay_is_shown_and_left(self) -> None:
+        scene = converged()
+        scene.host.network.add_route(route("10.244.5.0/24", gateway="192.0.2.77"))
+        outcome = scene.converge()
+
+        assert outcome.exit_code == 4
+        assert tell(outcome.plan.changes) == [
+            (
+                "conflict route 10.244.5.0/24 metric 100 (drift): a unicast route of protocol 3 "
+                "via 192.0.2.77 on eth0 holds a part of the overlay and is not Wormhole's"
+            )
+        ]
+        assert scene.writes() == []
+
+    def test_a_foreign_route_under_our_key_is_never_replaced(self) -> None:
+        scene = Scene()
+        scene.host.network.add_route(route("10.244.0.0/16", metric=1024))
+        outcome = scene.converge()
+
+        assert outcome.exit_code == 4
+        assert scene.host.network.routes["10.244.0.0/16", 1024].protocol == 3
+        assert outcome.failures == ()
+
+    @pytest.mark.parametrize("type_", ["unreachable", "blackhole", "prohibit"])
+    def test_a_foreign_route_that_rejects_is_not_in_the_way(self, type_: str) -> None:
+        scene = converged()
+        rejecting = replace(route("10.244.5.0/24"), type=type_, device="")
+        scene.host.network.add_route(rejecting)
+        assert scene.plan().changes == ()
+
+    def test_a_foreign_route_that_leads_around_the_overlay_is_not_in_the_way(self) -> None:
+        scene = converged()
+        scene.host.network.add_route(route("10.0.0.0/8"))
+        scene.host.network.add_route(route("10.245.0.0/24"))
+        assert scene.plan().changes == ()
+
+    def test_a_cni_file_of_another_network_is_left(self) -> None:
+        scene = Scene()
+        path = scene.paths.cni / "10-wormhole.conflist"
+        scene.host.files[path] = (b'{"name": "flannel"}', 0o644)
+        outcome = scene.converge()
+
+        assert outcome.exit_code == 4
+        assert tell(outcome.plan.conflicts) == [
+            (
+                "conflict cni 10-wormhole.conflist (drift): a file of this name configures the CNI "
+                "network 'flannel', not 'wormhole'"
+            )
+        ]
+        assert scene.host.files[path] == (b'{"name": "flannel"}', 0o644)
+
+    def test_a_conflict_that_stays_does_not_make_roaming_drift(self) -> None:
+        scene = Scene()
+        scene.host.network.add_route(route("10.244.5.0/24"))
+        assert scene.converge().exit_code == 4
+        change_peer(scene, "node-b", endpoint="198.51.100.1:1", last_handshake=scene.host.clock - 5)
+        assert [change.kind for change in scene.plan().changes] == ["route"]
+
+    def test_a_tun_that_a_killed_run_left_without_its_group_is_ours(self) -> None:
+        scene = Scene(userspace=True)
+        scene.host.devices.create(WG, 0)
+        scene.host.files[scene.paths.starting(WG)] = (b"", 0o600)
+        outcome = scene.converge()
+
+        assert outcome.exit_code == 0
+        assert scene.paths.starting(WG) not in scene.host.files
+        assert scene.host.network.links[WG].group == 9806
+
+    def test_a_tun_of_our_name_without_that_note_is_foreign(self) -> None:
+        scene = Scene(userspace=True)
+        scene.host.devices.create(WG, 0)
+        assert scene.converge().exit_code == 4
+
+
+class TestRefusals:
+    def test_a_state_for_another_key_is_refused_with_both(self) -> None:
+        scene = Scene()
+        wireguard = replace(scene.resolved.host.wireguard, public_key=make_key("other"))
+        scene.resolved = replace(
+            scene.resolved, host=replace(scene.resolved.host, wireguard=wireguard)
+        )
+        with pytest.raises(Problems) as caught:
+            scene.converge()
+        assert str(caught.value) == (
+            f"HostState/node-a wireguard.publicKey '{make_key('other')}': "
+            f"is not this host's public key, which is {PUBLIC}"
+        )
+        assert scene.writes() == []
+
+    def test_an_epoch_without_its_secret_is_refused_with_the_path(self) -> None:
+        scene = Scene()
+        del scene.host.files[scene.paths.master(EPOCH)]
+        with pytest.raises(Problems, match=r"^/var/lib/wormhole/psk/2026-11: "):
+            scene.converge()
+        assert scene.writes() == []
+
+    def test_a_plan_that_removes_much_needs_permission(self) -> None:
+        names = ("node-a", *(f"node-{number}" for number in range(30)))
+        scene = converged(Scene(resolve_host(build_inventory(names))))
+        scene.resolved = resolve_host(build_inventory(names[:11]))
+        earlier = dump_all(scene.host)
+        outcome = scene.converge(allow_mass_delete=False)
+
+        assert outcome.exit_code == 5
+        assert outcome.refused == ("the plan removes 20 of 64 objects, which is more than a fifth")
+        assert dump_all(scene.host) == earlier
+        assert scene.writes() == []
+        assert scene.converge(allow_mass_delete=True).exit_code == 0
+
+    def test_a_plan_that_removes_few_of_few_needs_none(self) -> None:
+        scene = converged()
+        scene.resolved = resolve_host(build_inventory(("node-a", "node-b")))
+        assert scene.converge(allow_mass_delete=False).exit_code == 0
+
+    def test_a_variant_that_is_not_installed_is_refused(self) -> None:
+        scene = Scene(
+            resolve_host(build_inventory(iptables_variant=IptablesVariant.LEGACY)),
+            installed=(IptablesVariant.NFT,),
+        )
+        with pytest.raises(Unsupported) as caught:
+            scene.converge()
+        assert str(caught.value) == "use iptables-legacy: not installed (installed: nft)"
+
+
+class TestFailures:
+    def test_what_depends_on_a_failure_is_skipped_and_the_rest_goes_on(self) -> None:
+        scene = Scene()
+        scene.host.faults.fail("wireguard.create", 1, HostError("create", WG, "no memory", 12))
+        outcome = scene.converge()
+
+        assert outcome.exit_code == 6
+        reasons = {(failure.change.kind, failure.reason) for failure in outcome.failures}
+        assert reasons == {
+            ("link", f"create {WG}: no memory (code 12)"),
+            ("wireguard", f"waits for link {WG}"),
+            ("peer", f"waits for link {WG}, wireguard {WG}"),
+            ("address", f"waits for link {WG}"),
+            ("up", f"waits for link {WG}"),
+            ("route", f"waits for link {WG}, up {WG}"),
+            ("cni", "waits for address, link, up"),
+        }
+        assert "firewall" in {change.kind for change in outcome.done}
+        assert dump_foreign(scene.host) == dump_foreign(Scene().host)
+
+    def test_a_change_without_effect_is_a_failure_although_nothing_failed(self) -> None:
+        scene = Scene()
+        scene.host.network.add_address = lambda *_: None  # type: ignore[method-assign] # a kernel that lies
+        outcome = scene.converge()
+
+        assert outcome.exit_code == 6
+        assert outcome.trouble[0] == f"verify: address {WG} 10.244.1.2/32 is not as desired"
+
+    def test_a_revert_that_fails_too_is_told(self) -> None:
+        scene = Scene()
+        scene.host.faults.fail(
+            "write_file", 4, HostError("write file", "conflist", "disk full", 28)
+        )
+        scene.host.faults.fail("delete_link", 1, HostError("delete", BRIDGE, "busy", 16))
+        outcome = scene.converge()
+
+        assert outcome.exit_code == 7
+        assert outcome.trouble == (
+            f"revert: link {BRIDGE}: delete {BRIDGE}: busy (code 16)",
+            "revert: guard fd00:244::/48 metric 4294967295: waits for link",
+            "revert: guard 10.244.0.0/16 metric 4294967295: waits for link",
+            f"not reverted: link {BRIDGE}",
+            "not reverted: guard fd00:244::/48 metric 4294967295",
+            "not reverted: guard 10.244.0.0/16 metric 4294967295",
+        )
+
+    def test_a_verify_that_cannot_observe_is_a_failure_after_the_fact(self) -> None:
+        scene = Scene()
+        calls = scene.host.faults.calls
+        scene.plan()
+        looks = calls["routes"]
+        scene.host.faults.fail("routes", looks + 1, Unobservable("list", "routes", "interrupted"))
+        outcome = scene.converge()
+
+        assert outcome.exit_code == 6
+        assert outcome.trouble == ("verify: list routes: interrupted",)
+
+    def test_a_revert_gives_back_what_was_there_before_secrets_too(self) -> None:
+        scene = converged()
+        change_peer(scene, "node-b", preshared_key=scene.vault.put(b"by hand" * 4))
+        DAMAGE["strange peer"](scene)
+        earlier = dump_all(scene.host)
+        scene.resolved = resolve_host(
+            build_inventory(("node-a", "node-c"), epoch="2026-12", interface="other0")
+        )
+        scene.host.faults.fail("iptables_restore", 1, HostError("load", "rules", "no", 1))
+        outcome = scene.converge()
+
+        assert outcome.exit_code == 6
+        assert sorted(dump_all(scene.host).splitlines()) == sorted(
+            [*earlier.splitlines(), *attempt_of(scene)]
+        )
+
+    def test_a_failed_note_of_the_attempt_writes_nothing_else(self) -> None:
+        scene = Scene()
+        scene.host.faults.fail("write_file", 1, HostError("write file", "x", "read-only", 30))
+        with pytest.raises(HostError):
+            scene.converge()
+        assert len(scene.writes()) == 1
+
+    def test_memory_that_cannot_be_kept_is_only_told(self) -> None:
+        scene = converged()
+        void(scene.host.files.pop(scene.paths.applied))
+        scene.host.faults.fail("write_file", 1, HostError("write file", "x", "disk full", 28))
+        outcome = scene.converge()
+
+        assert outcome.exit_code == 0
+        assert outcome.trouble == ("memory: write file x: disk full (code 28)",)
+
+
+def attempt_of(scene: Scene) -> list[str]:
+    """Return the line of the note that a failed attempt leaves."""
+    return [line for line in dump_all(scene.host).splitlines() if "attempted.json" in line]
+
+
+class TestVariants:
+    def test_auto_follows_the_kubelet(self) -> None:
+        scene = Scene(furnished=False)
+        legacy = scene.host.tables[IptablesVariant.LEGACY, True]
+        legacy.restore("*mangle\n:KUBE-KUBELET-CANARY - [0:0]\nCOMMIT\n", lambda: None)
+        assert variants_of(converged(scene)) == {IptablesVariant.LEGACY}
+
+    def test_auto_prefers_nft_where_both_have_kubernetes_chains(self) -> None:
+        assert variants_of(converged()) == {IptablesVariant.NFT}
+
+    def test_auto_stays_where_our_chains_are(self) -> None:
+        scene = Scene(furnished=False)
+        scene.host.variants = (IptablesVariant.LEGACY,)
+        converged(scene)
+        scene.host.variants = (IptablesVariant.NFT, IptablesVariant.LEGACY)
+        assert scene.plan().changes == ()
+
+    def test_auto_takes_the_hosts_default_otherwise(self) -> None:
+        scene = Scene(furnished=False)
+        scene.host.variants = (IptablesVariant.LEGACY, IptablesVariant.NFT)
+        assert variants_of(converged(scene)) == {IptablesVariant.LEGACY}
+
+    def test_another_variant_in_the_document_moves_the_chains(self) -> None:
+        scene = converged()
+        scene.resolved = resolve_host(build_inventory(iptables_variant=IptablesVariant.LEGACY))
+        assert scene.converge().exit_code == 0
+        assert variants_of(scene) == {IptablesVariant.LEGACY}
+
+    def test_an_unreadable_variant_stops_auto(self) -> None:
+        scene = Scene()
+        scene.host.unreadable.add(IptablesVariant.NFT)
+        with pytest.raises(Unobservable):
+            scene.converge()
+        assert scene.writes() == []
+
+    def test_an_unreadable_variant_that_is_not_used_stops_nobody(self) -> None:
+        scene = Scene(resolve_host(build_inventory(iptables_variant=IptablesVariant.LEGACY)))
+        scene.host.unreadable.add(IptablesVariant.NFT)
+        assert scene.converge().exit_code == 0
+
+    def test_a_dump_that_was_cut_off_is_unobservable(self) -> None:
+        scene = converged()
+        tables = scene.host.tables[IptablesVariant.NFT, False]
+        whole = tables.save()
+        tables.save = lambda: whole.removesuffix("COMMIT\n")  # type: ignore[method-assign] # cut off
+        with pytest.raises(Unobservable):
+            scene.plan()
+
+
+def variants_of(scene: Scene) -> set[IptablesVariant]:
+    return {
+        variant
+        for (variant, _), tables in scene.host.tables.items()
+        if "WORMHOLE-" in tables.save()
+    }
+
+
+class TestSysctls:
+    def test_a_parameter_that_was_set_before_us_is_left_by_destroy(self) -> None:
+        scene = Scene()
+        scene.host.sysctls.write("net.ipv4.ip_forward", "1")
+        earlier = dump_all(scene.host)
+        assert scene.converge().exit_code == 0
+        assert scene.destroy().exit_code == 0
+        assert dump_all(scene.host) == earlier
+
+    def test_destroy_gives_back_what_the_kernel_changed_along(self) -> None:
+        scene = Scene()
+        scene.host.sysctls.values["net.ipv4.conf.all.accept_redirects"] = "0"
+        scene.host.sysctls.values["net.ipv4.conf.eth0/100.forwarding"] = "1"
+        earlier = dump_all(scene.host)
+        assert scene.converge().exit_code == 0
+        assert scene.destroy().exit_code == 0
+        assert dump_all(scene.host) == earlier
+
+    def test_destroy_leaves_a_parameter_that_somebody_changed_since(self) -> None:
+        scene = converged()
+        scene.host.sysctls.write("net.ipv6.conf.all.forwarding", "2")
+        assert scene.destroy().exit_code == 0
+        assert scene.host.sysctls.values["net.ipv6.conf.all.forwarding"] == "2"
+
+    def test_a_family_that_leaves_gives_its_parameter_back(self) -> None:
+        scene = converged()
+        scene.resolved = resolve_host(build_inventory(overlays=("10.244.0.0/16",)))
+        assert scene.converge().exit_code == 0
+        assert scene.host.sysctls.values["net.ipv6.conf.all.forwarding"] == "0"
+
+    def test_forwarding_that_would_drop_learned_routes_is_called_disruptive(self) -> None:
+        scene = Scene()
+        scene.host.network.add_route(route("::/0", gateway="fe80::1", metric=1024, protocol=9))
+        scene.host.sysctls.values["net.ipv6.conf.eth0.accept_ra"] = "1"
+        assert tell(scene.plan().changes)[3] == (
+            "update sysctl net.ipv6.conf.all.forwarding (desired changed), disruptive: "
+            "the kernel drops the IPv6 routes learned from router advertisements on eth0, and "
+            "ignores later ones, unless accept_ra is 2 there"
+        )
+        scene.host.sysctls.values["net.ipv6.conf.eth0.accept_ra"] = "2"
+        assert tell(scene.plan().changes)[3] == (
+            "update sysctl net.ipv6.conf.all.forwarding (desired changed)"
+        )
+
+    def test_a_kernel_without_ipv6_fails_that_alone(self) -> None:
+        scene = Scene()
+        del scene.host.sysctls.values["net.ipv6.conf.all.forwarding"]
+        outcome = scene.converge()
+        assert outcome.exit_code == 6
+        assert [(f.change.kind, f.skipped) for f in outcome.failures] == [
+            ("sysctl", False),
+            ("cni", True),
+        ]
+
+
+def test_a_plan_follows_its_schema_and_reads_back_equal() -> None:
+    scene = converged(Scene(userspace=True))
+    for act in DAMAGE.values():
+        act(scene)
+    scene.host.network.add_route(route("10.244.5.0/24"))
+    for plan in (Scene().plan(), scene.plan(), converged().plan()):
+        text = dump_plan(plan)
+        assert violations(json.loads(text), "plan") == ()
+        assert load_plan(text) == plan
+
+
+def test_the_schema_refuses_what_is_no_plan() -> None:
+    document = json.loads(dump_plan(Scene().plan()))
+    document["changes"][0]["after"]["metric"] = "low"
+    assert violations(document, "plan") != ()
+
+
+def test_no_secret_is_in_anything_that_is_shown_or_stored() -> None:
+    scene = Scene()
+    outcome = scene.converge()
+    change_peer(scene, "node-b", preshared_key="")
+    shown = [
+        repr(outcome),
+        dump_plan(outcome.plan).decode(),
+        dump_plan(scene.plan()).decode(),
+        repr(scene.destroy()),
+        "\n".join(scene.host.faults.writes),
+        *(
+            content.decode()
+            for path, (content, _) in scene.host.files.items()
+            if not is_secret(scene, path)
+        ),
+    ]
+    secrets = [PRIVATE, *MASTERS.values(), *scene.vault._secrets.values()]
+    for secret in secrets:
+        for spelling in (secret.hex(), b64encode(secret).decode(), repr(secret)):
+            assert all(spelling not in text for text in shown)
+    assert len(secrets) > 5
+
+
+def is_secret(scene: Scene, path: Path) -> bool:
+    return path == scene.paths.private_key or path.parent == scene.paths.masters
+
+
+def test_progress_is_told_before_each_step_and_at_the_end() -> None:
+    from applier.converge import converge  # noqa: PLC0415 - the scene's has no progress
+
+    scene = Scene()
+    told: list[tuple[str, int, int]] = []
+
+    def tell_progress(kind: str, done: int, total: int) -> None:
+        told.append((kind, done, total))
+
+    converge(
+        scene.host, scene.resolved, vault=scene.vault, paths=scene.paths, progress=tell_progress
+    )
+    assert [kind for kind, _, _ in told] == [*(kind.name for kind in KINDS), ""]
+    assert told[-1][1:] == (37, 37)
+
+
+def test_renaming_the_device_frees_its_port_first() -> None:
+    scene = converged()
+    scene.resolved = resolve_host(build_inventory(interface="other0"))
+    lines = tell(scene.plan().changes)
+    assert lines[0] == (
+        f"delete link {WG} (desired changed), disruptive: "
+        "its peers, addresses and routes go with it"
+    )
+    assert lines[1] == "create link other0 (desired changed)"
+    assert scene.converge().exit_code == 0
