@@ -11,7 +11,7 @@ from applier.transition import make_plan
 from applier.vault import Vault
 from applier.view import View
 from schemas.document import digest
-from schemas.state import ResolvedHost, Value
+from schemas.state import API_VERSION, ApiVersion, ResolvedHost, Value
 from schemas.values import Endpoint, NodeName, Prefix, PublicKey
 
 
@@ -47,9 +47,10 @@ class DeviceStatus(Value, frozen=True, kw_only=True, omit_defaults=False):
     mtu: int
 
 
-class Status(Value, frozen=True, kw_only=True, omit_defaults=False):
-    """What ``wormhole status`` shows."""
+class Status(Value, frozen=True, kw_only=True, omit_defaults=False, tag_field="kind", tag="Status"):
+    """What ``wormhole status`` shows; ``schemas/status.schema.json`` describes it."""
 
+    api_version: ApiVersion = API_VERSION
     host: str
     device: DeviceStatus | None
     peers: tuple[PeerStatus, ...]
