@@ -158,7 +158,11 @@ class Host(Protocol):
         """Add an address; IPv6 without duplicate address detection."""
 
     def delete_address(self, link: str, address: InterfaceAddress) -> None:
-        """Delete exactly this address."""
+        """Delete exactly this address, and keep the kernel from taking others along.
+
+        Without ``promote_secondaries``, a subnet's first IPv4 address takes the others with it
+        (``__inet_del_ifa``, ``net/ipv4/devinet.c``), and ours may be one of them.
+        """
 
     # routes
     def routes(self) -> tuple[LiveRoute, ...]:

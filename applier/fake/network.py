@@ -1,7 +1,7 @@
 """Links, addresses and routes in memory, with the kernel's habits.
 
 Deleting a link takes its addresses and routes along; setting one down takes its routes, and IPv6
-addresses; an address makes a connected route; a primary IPv4 address takes its subnet's others.
+addresses; an address makes a connected route.
 """
 
 from collections.abc import Iterator
@@ -62,14 +62,11 @@ class FakeNetwork:
         self.addresses[link].append(address)
 
     def delete_address(self, link: str, address: InterfaceAddress) -> None:
-        """Delete an address; an IPv4 primary takes its secondaries along."""
+        """Delete exactly this address: the door keeps the kernel from taking others along."""
         self.link(link)
         if address not in self.addresses[link]:
             raise Missing("delete address", f"{link} {address}", "Cannot assign address", 99)
-        subnet = _same_subnet(self.addresses[link], address)
-        is_primary = not is_ipv6(address) and subnet[0] == address
-        lost = set(subnet) if is_primary else {address}
-        self.addresses[link] = [other for other in self.addresses[link] if other not in lost]
+        self.addresses[link].remove(address)
 
     def all_routes(self) -> tuple[LiveRoute, ...]:
         """Return every route, the connected ones too."""
@@ -130,9 +127,3 @@ def _network_of(address: str) -> IPv4Network | IPv6Network:
 def key_of(route: LiveRoute) -> tuple[str, int]:
     """Return what the kernel tells routes apart by."""
     return route.destination, route.metric
-
-
-def _same_subnet(
-    addresses: list[InterfaceAddress], address: InterfaceAddress
-) -> list[InterfaceAddress]:
-    return [other for other in addresses if _network_of(other) == _network_of(address)]

@@ -61,11 +61,11 @@ class AddressKind(Kind[LinkAddress]):
         """Make each change on its own."""
         del scope
         failures: dict[str, HostError] = {}
-        leaving = {change.key for change in changes if change.action is Action.DELETE}
         for change in changes:
             try:
                 if change.action is Action.DELETE:
-                    _delete(host, change.before, leaving)
+                    with suppress(Missing):
+                        host.delete_address(change.before.link, change.before.address)
                 else:
                     host.add_address(change.after.link, change.after.address)
             except HostError as error:
@@ -92,20 +92,3 @@ def _by_key(addresses: Iterable[LinkAddress]) -> dict[str, LinkAddress]:
 
 def _key_of(address: LinkAddress) -> str:
     return f"{address.link} {address.address}"
-
-
-def _delete(host: Host, address: LinkAddress, leaving: set[str]) -> None:
-    """Delete one address, and put back what the kernel took with it.
-
-    With ``promote_secondaries`` off, the primary IPv4 address of a subnet takes the others of that
-    subnet along (``__inet_del_ifa``, ``net/ipv4/devinet.c``), and ours may be one of them when a
-    stranger was there first.
-    """
-    before = host.addresses(address.link)
-    with suppress(Missing):
-        host.delete_address(address.link, address.address)
-    after = set(host.addresses(address.link))
-    for other in before:
-        lost = other != address.address and other not in after
-        if lost and _key_of(LinkAddress(link=address.link, address=other)) not in leaving:
-            host.add_address(address.link, other)

@@ -11,8 +11,10 @@ import pytest
 from namespaces import missing, network_namespace
 
 from applier.errors import Exists, HostError, Missing
+from applier.fake import FakeHost
 from applier.host import Host, Link, LiveRoute
 from applier.linux import LinuxHost
+from applier.paths import Paths
 from applier.vault import Vault
 from schemas.state import IptablesVariant
 from schemas.values import InterfaceAddress, Prefix
@@ -31,8 +33,13 @@ def open_linux_host(run_dir: Path) -> Iterator[Host]:
         yield host
 
 
+@contextmanager
+def open_fake_host(run_dir: Path) -> Iterator[Host]:
+    yield FakeHost(Vault(b"salt"), Paths(run=run_dir))
+
+
 OpenHost = Callable[[Path], AbstractContextManager[Host]]
-HOSTS: dict[str, OpenHost] = {"linux": open_linux_host}
+HOSTS: dict[str, OpenHost] = {"linux": open_linux_host, "fake": open_fake_host}
 
 
 @pytest.fixture(
@@ -227,3 +234,66 @@ def test_a_created_file_is_never_overwritten(host: Host, tmp_path: Path) -> None
 
 def test_the_clock_does_not_run_backwards(host: Host) -> None:
     assert 0 < host.now() <= host.now()
+
+
+@OVERLAYS
+def test_a_link_that_goes_down_loses_its_routes_and_its_ipv6_addresses(
+    host: Host, bridge: str, overlay: str
+) -> None:
+    host.add_address(bridge, IPV4)
+    host.add_address(bridge, IPV6)
+    host.add_route(route_over(bridge, overlay))
+    host.add_route(guard_of(overlay))
+    host.set_link(bridge, up=False)
+    assert host.routes() == (guard_of(overlay),)
+    assert host.addresses(bridge) == (IPV4,)
+
+
+def test_an_address_of_a_link_that_is_up_makes_a_route_of_the_kernels(
+    host: Host, bridge: str
+) -> None:
+    host.add_address(bridge, IPV4)
+    host.add_address(bridge, IPV6)
+    assert {
+        (route.destination, route.metric, route.protocol, route.device) for route in host.routes()
+    } == {("10.244.1.0/24", 0, 2, bridge), ("fd00:244:1::/64", 256, 2, bridge)}
+
+
+def test_the_first_address_of_a_subnet_goes_alone(host: Host, bridge: str) -> None:
+    second = InterfaceAddress("10.244.1.2/24")
+    host.add_address(bridge, IPV4)
+    host.add_address(bridge, second)
+    host.delete_address(bridge, IPV4)
+    assert host.addresses(bridge) == (second,)
+
+
+def test_forwarding_changes_what_depends_on_it(host: Host, bridge: str) -> None:
+    keys = (
+        "net.ipv4.conf.all.accept_redirects",
+        "net.ipv4.conf.default.forwarding",
+        f"net.ipv4.conf.{bridge}.forwarding",
+    )
+    host.write_sysctl("net.ipv4.ip_forward", "0")
+    seen = []
+    for value in ("1", "0"):
+        host.write_sysctl("net.ipv4.ip_forward", value)
+        seen.append([host.read_sysctl(key) for key in keys])
+    assert seen == [["0", "1", "1"], ["1", "0", "0"]]
+
+
+def test_ipv6_forwarding_changes_every_link(host: Host, bridge: str) -> None:
+    key = f"net.ipv6.conf.{bridge}.forwarding"
+    host.write_sysctl("net.ipv6.conf.all.forwarding", "1")
+    assert host.read_sysctl(key) == "1"
+    host.write_sysctl("net.ipv6.conf.all.forwarding", "0")
+    assert host.read_sysctl(key) == "0"
+
+
+def test_one_table_is_one_transaction_and_two_tables_are_two(host: Host) -> None:
+    for variant in host.iptables_variants():
+        good = "*mangle\n:WORMHOLE-A - [0:0]\n-A WORMHOLE-A -j ACCEPT\nCOMMIT\n"
+        bad = "*filter\n:WORMHOLE-B - [0:0]\n-A WORMHOLE-B -j NOWHERE\nCOMMIT\n"
+        with pytest.raises(HostError):
+            host.iptables_restore(variant, good + bad, ipv6=False)
+        saved = host.iptables_save(variant, ipv6=False)
+        assert ("WORMHOLE-A" in saved, "WORMHOLE-B" in saved) == (True, False)
