@@ -3,7 +3,7 @@
 from typing import Final
 
 from applier.plan import Action, Change
-from wormhole.fieldview import FieldText, describe_difference, describe_value, plain
+from wormhole.fieldview import FieldText, describe_difference, describe_value
 
 _TITLES: Final = {
     "guard": "guard routes",
@@ -38,9 +38,9 @@ def name_of(change: Change) -> str:
     """Return what a reader calls the object: a peer by its node, all else by its key."""
     if change.kind == "peer":
         for value in (change.after, change.before):
-            match plain(value):
-                case {"node": str(node)} if node:
-                    return node
+            node = value.get("node") if isinstance(value, dict) else getattr(value, "node", "")
+            if node:
+                return str(node)
     return change.key
 
 

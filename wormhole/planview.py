@@ -1,7 +1,7 @@
 """A plan to text that a careful operator reads before saying yes."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Final
 
@@ -9,12 +9,10 @@ from applier.plan import Action, Cause, Change, Plan, Risk
 from schemas.state import Value
 from wormhole.console import Paint, paint_plain
 from wormhole.fieldview import FieldText
-from wormhole.kindview import fields_of, name_of, title_of
+from wormhole.grouping import Row, make_rows
+from wormhole.kindview import name_of, title_of
 from wormhole.remarks import count
 
-_ALIKE: Final = 5
-"""More changes than this that read alike become one line."""
-_NAMED: Final = 3
 _LINE: Final = 76
 """How much is said beside a key before it goes to lines of its own."""
 _LINES: Final = 6
@@ -54,15 +52,6 @@ _TAGS: Final = {
 }
 
 
-class _Row(Value, frozen=True, kw_only=True):
-    """One change, or several that read alike."""
-
-    change: Change
-    """The first of them."""
-    keys: tuple[str, ...]
-    fields: tuple[FieldText, ...]
-
-
 class _View(Value, frozen=True, kw_only=True):
     """How this reader wants it."""
 
@@ -89,7 +78,7 @@ def describe_changes(
         name_causes=not title and len(_causes_of(plan)) > 1,
     )
     for kind, changes in groupby(plan.changes, key=lambda change: change.kind):
-        rows = _collapse(changes, verbose=verbose)
+        rows = make_rows(tuple(changes), verbose=verbose)
         blocks.append("\n".join([paint("strong", title_of(kind)), *_describe_rows(rows, view)]))
     return "\n\n".join(blocks)
 
@@ -144,65 +133,29 @@ def _causes_of(plan: Plan) -> set[Cause]:
     return {change.cause for change in plan.changes if change.action != Action.CONFLICT}
 
 
-def _collapse(changes: Iterable[Change], *, verbose: bool) -> tuple[_Row, ...]:
-    """Join what reads alike: first what says the same, then what touches the same fields."""
-    rows = tuple(_Row(change=c, keys=(name_of(c),), fields=fields_of(c)) for c in changes)
-    if verbose:
-        return rows
-    return _join(_join(rows, lambda row: row.fields), _generalise)
-
-
-def _join(rows: tuple[_Row, ...], say: Callable[[_Row], tuple[FieldText, ...]]) -> tuple[_Row, ...]:
-    """Make one row of many that ``say`` the same, at the place of the first of them."""
-    alike: dict[object, list[_Row]] = {}
+def _describe_rows(rows: tuple[Row, ...], view: _View) -> Iterable[str]:
+    width = max((len(row.name) for row in rows if len(row.changes) == 1), default=0)
     for row in rows:
-        change = row.change
-        sort = (change.action, change.cause, change.risk, change.note, len(row.keys) > 1)
-        alike.setdefault((sort, say(row)), []).append(row)
-    joined: list[_Row] = []
-    for members in alike.values():
-        if len(members) > _ALIKE:
-            keys = tuple(key for member in members for key in member.keys)
-            joined.append(_Row(change=members[0].change, keys=keys, fields=say(members[0])))
-        else:
-            joined += members
-    order = {row.keys[0]: place for place, row in enumerate(rows)}
-    return tuple(sorted(joined, key=lambda row: order[row.keys[0]]))
-
-
-def _generalise(row: _Row) -> tuple[FieldText, ...]:
-    """Say which fields differ, not how; of whole objects say nothing."""
-    if len(row.keys) > 1:
-        return row.fields
-    if row.change.action in (Action.UPDATE, Action.RECREATE):
-        return tuple(FieldText(name=field.name, text="(each its own)") for field in row.fields)
-    return ()
-
-
-def _describe_rows(rows: tuple[_Row, ...], view: _View) -> Iterable[str]:
-    width = max((len(row.keys[0]) for row in rows if len(row.keys) == 1), default=0)
-    for row in rows:
-        sign = _SIGNS[row.change.action]
+        sign = _SIGNS[row.first.action]
         marked = view.paint(sign.style, f"{sign.sign:>3} {sign.verb:<9}")
-        key = row.keys[0].ljust(width) if len(row.keys) == 1 else _name_some(row.keys)
         beside, below = _share_out(row, view)
-        tail = "  ".join(part for part in (beside, _tags(row.change, view)) if part)
-        yield f"{marked} {key}  {tail}".rstrip()
+        tail = "  ".join(part for part in (beside, _tags(row.first, view)) if part)
+        yield f"{marked} {row.name:<{width}}  {tail}".rstrip()
         yield from (f"{_INDENT}{line}" for line in below)
 
 
-def _share_out(row: _Row, view: _View) -> tuple[str, tuple[str, ...]]:
+def _share_out(row: Row, view: _View) -> tuple[str, tuple[str, ...]]:
     """Return what is said beside the key, and the lines below it."""
-    whole = row.change.action in (Action.CREATE, Action.DELETE) and not view.verbose
+    whole = row.first.action in (Action.CREATE, Action.DELETE) and not view.verbose
     # Of a whole chain its note says enough: how many rules, or where its jumps lead.
-    fields = () if whole and row.change.kind == "firewall" else row.fields
+    fields = () if whole and row.first.kind == "firewall" else row.fields
     said = ", ".join(map(str, fields))
     fits = len(said) <= _LINE and (whole or not any(field.lines for field in fields))
     beside = said if fits else ""
     below = () if fits else tuple(_describe_on_lines(fields, view))
-    if row.change.note and not (beside or below or row.change.action == Action.CONFLICT):
-        return row.change.note, ()
-    return beside, (*below, *filter(None, [row.change.note]))
+    if row.first.note and not (beside or below or row.first.action == Action.CONFLICT):
+        return row.first.note, ()
+    return beside, (*below, *filter(None, [row.first.note]))
 
 
 def _describe_on_lines(fields: Iterable[FieldText], view: _View) -> Iterable[str]:
@@ -222,7 +175,3 @@ def _tags(change: Change, view: _View) -> str:
     risk = str(change.risk) if change.risk != Risk.HITLESS else ""
     tags = ", ".join(tag for tag in (cause, risk) if tag)
     return view.paint("faint", f"[{tags}]") if tags else ""
-
-
-def _name_some(keys: tuple[str, ...]) -> str:
-    return f"{len(keys)} of them: {', '.join(keys[:_NAMED])} ... {keys[-1]}"
