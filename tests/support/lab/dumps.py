@@ -33,10 +33,18 @@ _SECTIONS: Final = {
     for variant in ("nft", "legacy")
 }
 
-_EMPTY_TABLE: Final = r"^\*\w+\n(?::\w+ ACCEPT \[0:0\]\n)*COMMIT\n"
-_EMPTY_NFT_TABLE: Final = (
-    r"^table ip6? \w+ \{\n(?:\tchain \w+ \{\n\t\ttype [^\n]*policy accept;\n\t\}\n\n?)*\}\n"
-)
+# Forwarding is ours, and other sysctls follow from it, as the kernel's anycast routes do;
+# processes and /run hold our daemon; what nft lists, iptables-save lists as well.
+_FOREIGN_SECTIONS: Final = {
+    name: command
+    for name, command in _SECTIONS.items()
+    if name not in {"sysctls", "processes", "run", "nft"}
+} | {
+    "links": "ip -oneline -details link show",
+    "cni": "cd /etc/cni/net.d; for f in *; do [ $f = 10-wormhole.conflist ]"
+    ' || { echo "== $f"; cat "$f"; }; done',
+}
+
 _VOLATILE: Final = tuple(
     (re.compile(pattern, re.MULTILINE), instead)
     for pattern, instead in (
@@ -48,9 +56,12 @@ _VOLATILE: Final = tuple(
         (r"\b(?:valid_lft|preferred_lft) \w+", ""),
         # Locks must not be removed, and the folder is WireGuard's.
         (r"^/run/(?:xtables\.lock|wireguard|wormhole|wormhole/lock)\n", ""),
-        # The kernel's and iptables' own tables appear at the first look and never go again.
-        (_EMPTY_TABLE, ""),
-        (_EMPTY_NFT_TABLE, ""),
+        # The tables' own chains, and the tables, appear at the first look and never go again.
+        (r"^:\w+ ACCEPT \[0:0\]\n", ""),
+        (r"^\*\w+\nCOMMIT\n", ""),
+        (r"^\tchain \w+ \{\n\t\ttype [^\n]*policy accept;\n\t\}\n\n?", ""),
+        (r"^\t\}\n\n\}", "\t}\n}"),
+        (r"^table ip6? \w+ \{\n\}\n", ""),
         (r"[ \t]+$", ""),
     )
 )
@@ -58,9 +69,20 @@ _VOLATILE: Final = tuple(
 
 def snapshot(host: LabHost) -> dict[str, str]:
     """Return everything Wormhole could touch on a host, by section, without what ticks."""
+    return _dump(host, _SECTIONS)
+
+
+def foreign(host: LabHost, links: Iterable[str] = _OUR_LINKS) -> dict[str, str]:
+    """Return what is on a host and not marked as Wormhole's, by section."""
+    names = tuple(links)
+    seen = _dump(host, _FOREIGN_SECTIONS)
+    return {name: _without_ours(text, names) for name, text in seen.items()}
+
+
+def _dump(host: LabHost, commands: Mapping[str, str]) -> dict[str, str]:
     script = "\n".join(
         f"echo '=====' {name}; {{ {command}; }} 2>/dev/null || true"
-        for name, command in _SECTIONS.items()
+        for name, command in commands.items()
     )
     sections: dict[str, str] = {}
     for part in host.sh(script).split("===== ")[1:]:
@@ -71,28 +93,13 @@ def snapshot(host: LabHost) -> dict[str, str]:
     return sections
 
 
-def foreign(host: LabHost, links: Iterable[str] = _OUR_LINKS) -> dict[str, str]:
-    """Return what is on a host and not marked as Wormhole's, by section."""
-    names = tuple(links)
-    seen = snapshot(host)
-    # Forwarding is ours, and other sysctls follow from it; processes and /run hold our daemon.
-    for section in ("sysctls", "processes", "run", "nft"):
-        del seen[section]
-    seen["links"] = host.run("ip", "-oneline", "-details", "link", "show").stdout
-    kept = {name: _without_ours(text, names) for name, text in seen.items()}
-    kept["cni"] = host.sh(
-        'cd /etc/cni/net.d && for f in *; do [ "$f" = 10-wormhole.conflist ] ||'
-        ' { echo "== $f"; cat "$f"; }; done'
-    )
-    return kept
-
-
 def _without_ours(text: str, links: tuple[str, ...]) -> str:
     return "".join(
         line
         for line in text.splitlines(keepends=True)
         if not _OUR_RULE.search(line)
         and not _OUR_ROUTE.search(line)
+        and not line.startswith("anycast ")
         and not any(re.search(rf"(?<!\S){re.escape(name)}(?![\w-])", line) for name in links)
     )
 

@@ -18,10 +18,9 @@ _SHADOWED: Final = ("etc", "var/lib")
 
 _EMPTIED: Final = ("/var/lib/wormhole", "/var/lib/cni", "/etc/cni/net.d", "/etc/wireguard")
 
-# Ignored, not trapped: the kernel then reaps orphans itself, which `cat` as process 1 would not.
+# With the signal ignored the kernel reaps orphans itself, which `cat` as process 1 would not.
 _HOLD: Final = """
 set -eu
-trap '' CHLD
 mount -t tmpfs -o mode=755 tmpfs /mnt
 for folder in {shadowed}; do
   mkdir -p /mnt/$folder/upper /mnt/$folder/work
@@ -35,7 +34,7 @@ rm -rf {emptied}
 mkdir -p {emptied} /run/netns
 ip link set lo up
 echo ready
-exec cat
+exec env --ignore-signal=CHLD cat
 """
 
 
@@ -50,6 +49,8 @@ class Namespace:
         self.name = name
         self.environment: dict[str, str] = {}
         """Added to the environment of every command."""
+        self.folder = "/"
+        """Where every command runs."""
         self._stack = ExitStack()
         self._holder: subprocess.Popen[str] | None = None
 
@@ -80,17 +81,22 @@ class Namespace:
     ) -> None:
         self.close()
 
+    def release(self) -> None:
+        """Let every process inside be ended, without waiting for it."""
+        self._stack.close()
+        if self._holder is not None:
+            _pipe(self._holder.stdin).close()
+
     def close(self) -> None:
         """End every process inside, and with them the namespaces."""
-        self._stack.close()
+        self.release()
         if self._holder is None:
             return
-        _pipe(self._holder.stdin).close()
         try:
-            self._holder.wait(timeout=5)
+            self._holder.wait(timeout=10)
         except subprocess.TimeoutExpired:
             self._holder.kill()
-            self._holder.wait(timeout=5)
+            self._holder.wait(timeout=10)
         _pipe(self._holder.stdout).close()
         self._holder = None
 
@@ -170,7 +176,7 @@ class Namespace:
             # The holder's parent stands outside the process namespace that it made.
             *("nsenter", f"--target={self.pid}", "--net", "--mount"),
             f"--pid=/proc/{self.pid}/ns/pid_for_children",
-            *("env", *(f"{key}={value}" for key, value in given.items())),
+            *("env", f"--chdir={self.folder}", *(f"{key}={value}" for key, value in given.items())),
         ]
 
 

@@ -99,6 +99,9 @@ class Lab:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        # The kernel takes two seconds to end a host with a tun device; all of them at once.
+        for host in self.hosts.values():
+            host.release()
         self._stack.close()
 
     def add_host(self, name: str, number: int | None = None) -> LabHost:

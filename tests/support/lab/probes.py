@@ -46,21 +46,26 @@ def ask(place: Place, address: str, port: int) -> str:
     return _run(place, *command).strip()
 
 
-def ping(place: Place, address: str, *, count: int = 1, source: str = "") -> bool:
-    """Whether every one of some echo requests is answered."""
-    command = ("ping", "-n", "-q", "-i", "0.1", "-W", "2", "-c", str(count))
+def ping(
+    place: Place, address: str, *, count: int = 1, source: str = "", patience: float = 2
+) -> bool:
+    """Whether every one of some echo requests is answered; ``patience`` is in seconds."""
+    command = ("ping", "-n", "-q", "-i", "0.1", "-W", str(patience), "-c", str(count))
     said = _run(place, *command, *(("-I", source) if source else ()), address)
     return f"{count} packets transmitted, {count} received" in said
 
 
-def ping_all(place: Place, addresses: tuple[str, ...], *, size: int = 56) -> tuple[str, ...]:
+def ping_all(
+    place: Place, addresses: tuple[str, ...], *, size: int = 56, patience: float = 2
+) -> tuple[str, ...]:
     """Return the addresses that do not answer, asking all of them at the same time.
 
-    Requests carry ``size`` bytes and are never fragmented, neither here nor on the way.
+    Requests carry ``size`` bytes and are never fragmented, neither here nor on the way;
+    ``patience`` is in seconds.
     """
+    ping = f"ping -n -q -M do -c 2 -i 0.2 -W {patience} -s {size}"
     script = "\n".join(
-        f"(ping -n -q -M do -c 2 -i 0.2 -W 2 -s {size} {address} >/dev/null || echo {address}) &"
-        for address in addresses
+        f"({ping} {address} >/dev/null || echo {address}) &" for address in addresses
     )
     silent = _run(place, "sh", "-c", f"{script}\nwait").split()
     return tuple(address for address in addresses if address in silent)
