@@ -11,7 +11,7 @@ from wormhole.remarks import count
 
 def show_progress(kind: str, done: int, total: int) -> None:
     """Show how far the work is, where a person is looking."""
-    progress(f"{kind}: {done} of {count(total, 'change')} made")
+    progress(f"{kind}: {done} of {count(total, 'change')} made" if kind else "")
 
 
 def describe_troubles(outcome: Outcome, paint: Paint = paint_plain) -> str:

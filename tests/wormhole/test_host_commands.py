@@ -117,6 +117,16 @@ def test_destroy_on_another_machine_than_the_one_meant_is_refused(
     assert wormhole("plan", *ON_A)[0] == 0
 
 
+def test_a_host_of_no_known_name_keeps_its_keys_from_a_guarded_purge(
+    wormhole: Wormhole, host: FakeHost
+) -> None:
+    files = dict(host.files)
+    rule = "this machine does not know its node's name: nothing was removed"
+    expected = f"error: --host 'node-a': {rule}\n"
+    assert wormhole("destroy", "--purge", "--host", "node-a") == (2, "", expected)
+    assert host.files == files
+
+
 def test_purge_removes_the_keys_of_a_host_that_has_nothing_else(
     wormhole: Wormhole, host: FakeHost
 ) -> None:

@@ -59,7 +59,7 @@ def test_a_wrong_command_line_exits_2(
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_has_a_sentence(command: str) -> None:
     (subparsers,) = (action for action in build_parser()._actions if action.dest == "command")
-    for action in subparsers.choices[command]._actions:  # type: ignore[index,union-attr,call-overload] # argparse's own type is wider
+    for action in subparsers.choices[command]._actions:  # type: ignore[index] # argparse's own type is wider
         if action.dest != "help":
             assert re.fullmatch(r"[A-Z].*\.", action.help or ""), (action.dest, action.help)
 

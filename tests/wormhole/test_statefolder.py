@@ -9,6 +9,7 @@ from inventories import make_inventory, make_mesh, make_node
 from compiler.compile import Documents, compile_mesh
 from schemas.document import dump
 from schemas.problems import Problems
+from schemas.values import NodeName
 from wormhole.statefolder import (
     Written,
     choose_host,
@@ -72,7 +73,7 @@ def test_what_was_written_reads_back_the_same(tmp_path: Path) -> None:
     write(tmp_path, documents)
     assert documents.mesh == read_mesh(tmp_path)
     assert tuple(documents.hosts.values()) == read_hosts(tmp_path)
-    assert documents.hosts["node-b"] == read_host(tmp_path, "node-b")
+    assert documents.hosts[NodeName("node-b")] == read_host(tmp_path, "node-b")
     assert list(read_resolved(tmp_path, "node-b").peers) == ["node-a"]
 
 
@@ -194,7 +195,7 @@ def test_a_node_name_of_253_characters_has_its_file(tmp_path: Path) -> None:
     name = "n" * 253
     documents = compile_nodes(name)
     write(tmp_path, documents)
-    assert documents.hosts[name] == read_host(tmp_path, name)  # type: ignore[index]
+    assert documents.hosts[NodeName(name)] == read_host(tmp_path, name)
 
 
 class TestChoosingTheHost:

@@ -71,8 +71,10 @@ def _check_and_show(found: "Plan", arguments: argparse.Namespace) -> None:
     from schemas.problems import Problems  # noqa: PLC0415 - values cost 20 ms that --version saves
     from wormhole.reporting import print_plan  # noqa: PLC0415
 
-    if arguments.host is not None and found.host and arguments.host != found.host:
-        rule = f"this machine was applied as {found.host!r}: nothing was removed"
+    goes = bool(found.changes) or arguments.purge
+    if goes and arguments.host not in (None, found.host):
+        known = f"was applied as {found.host!r}" if found.host else "does not know its node's name"
+        rule = f"this machine {known}: nothing was removed"
         raise Problems.one(rule, path="--host", value=arguments.host)
     if found.changes:
         title = f"Destroy on {found.host or 'this host'}: what carries Wormhole's mark goes"
