@@ -1,0 +1,118 @@
+"""Destroying: everything of ours goes, nothing else, in the reverse order."""
+
+from itertools import groupby
+
+import pytest
+from damage import DAMAGE, void
+from scenes import BRIDGE, WG, Scene, build_inventory, converged, dump_all, resolve_host
+
+from applier.destroy import plan_destroy
+from applier.errors import HostError
+from applier.fake import Killed
+from applier.host import Link
+from applier.plan import Action
+
+
+def test_removal_is_the_reverse_of_making_and_guards_go_last() -> None:
+    scene = converged()
+    plan = plan_destroy(scene.host, paths=scene.paths)
+
+    assert [kind for kind, _ in groupby(change.kind for change in plan.changes)] == [
+        "cni",
+        "firewall",
+        "link",
+        "sysctl",
+        "guard",
+    ]
+    assert {change.action for change in plan.changes} == {Action.DELETE}
+    assert (plan.host, plan.digest) == ("node-a", "")
+    assert scene.writes() == []
+
+
+def test_what_the_kernel_removes_with_a_link_is_not_removed_one_by_one() -> None:
+    scene = converged()
+    assert scene.destroy().exit_code == 0
+    doors = [write.split(" ")[0] for write in scene.writes()]
+    assert doors == [
+        "remove_file",
+        *["iptables_restore"] * 2,
+        "delete_link",
+        "wireguard.delete",
+        *("write_sysctl", "write_file", "write_sysctl", "write_sysctl", "remove_file"),
+        *["delete_route"] * 2,
+        "remove_file",
+    ]
+
+
+def test_keys_stay_unless_they_are_purged() -> None:
+    scene = converged()
+    secrets = {path for path, (_, mode) in scene.host.files.items() if mode == 0o600} - {
+        scene.paths.applied,
+        scene.paths.sysctls,
+    }
+    assert scene.destroy().exit_code == 0
+    assert secrets <= set(scene.host.files)
+
+    assert scene.destroy(purge=True).exit_code == 0
+    assert secrets.isdisjoint(scene.host.files)
+
+
+def test_a_bare_host_has_nothing_to_destroy() -> None:
+    scene = Scene()
+    assert scene.destroy().plan.changes == ()
+    assert scene.writes() == []
+
+
+def test_marks_are_enough_when_memory_is_lost() -> None:
+    scene = converged()
+    void(scene.host.files.pop(scene.paths.applied))
+    assert scene.destroy().exit_code == 0
+    assert dump_all(scene.host) == dump_all(Scene().host)
+
+
+def test_names_of_the_users_choice_are_found_after_a_killed_first_apply() -> None:
+    inventory = build_inventory(interface="tunnel0", bridge="pods0", cni_file_name="7.conflist")
+    scene = Scene(resolve_host(inventory))
+    scene.host.faults.kill_after(25)
+    with pytest.raises(Killed):
+        scene.converge()
+    scene.host.faults.calm()
+    assert {"tunnel0", "pods0"} <= set(scene.host.network.links)
+    assert scene.paths.applied not in scene.host.files
+
+    assert scene.destroy().exit_code == 0
+    assert dump_all(scene.host) == dump_all(Scene().host)
+
+
+def test_a_foreign_link_of_our_name_stays() -> None:
+    scene = converged()
+    DAMAGE["delete device"](scene)
+    foreign = Link(name=WG, kind="veth", group=0, mtu=1500)
+    scene.host.network.add_link(foreign)
+
+    assert scene.destroy().exit_code == 0
+    assert scene.host.network.links[WG] == foreign
+
+
+def test_a_link_that_cannot_be_deleted_keeps_its_guards() -> None:
+    scene = converged()
+    earlier = dump_all(scene.host)
+    scene.host.faults.fail("delete_link", 1, HostError("delete", BRIDGE, "busy", 16))
+    outcome = scene.destroy()
+
+    assert outcome.exit_code == 6
+    assert [(f.change.kind, f.reason) for f in outcome.failures if f.skipped] == [
+        ("guard", "waits for link"),
+        ("guard", "waits for link"),
+    ]
+    assert dump_all(scene.host) == earlier
+
+
+def test_files_that_cannot_be_removed_are_told() -> None:
+    scene = converged()
+    scene.host.faults.fail("remove_file", 3, HostError("remove file", "x", "read-only", 30))
+    outcome = scene.destroy()
+    assert (outcome.exit_code, outcome.trouble) == (
+        0,
+        ("files: remove file x: read-only (code 30)",),
+    )
