@@ -33,7 +33,7 @@ check: $(INSTALLED) ## Lint, types, import contracts
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/mypy --no-error-summary -p lab
-	@$(BIN)/mypy --no-error-summary tools
+	@$(BIN)/mypy --no-error-summary -m demo -m narrator
 	@$(BIN)/lint-imports > $(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
 	@echo "check: format, lint, types and import contracts hold"
 

@@ -10,10 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from narrator import HEAD, WHOLE, Narrator, NotAsToldError, Run
 
 if TYPE_CHECKING:
     from lab.network import Lab, LabHost
@@ -21,82 +23,6 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 NODES: Final = ("node-a", "node-b", "node-c")
-_BOLD, _FAINT, _CYAN, _GREEN, _RED = "1", "2", "36", "32", "31"
-_HEAD: Final = 24
-_TAIL: Final = 6
-"""Lines of one command's output that are shown when there are more."""
-
-Run = Callable[[str], "subprocess.CompletedProcess[str]"]
-
-
-class NotAsToldError(Exception):
-    """A command did not do what the story says it does."""
-
-
-class Narrator:
-    """Says what happens next, runs it, shows what came of it."""
-
-    def __init__(self) -> None:
-        self._colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        self._chapter = 0
-
-    def chapter(self, title: str, *sentences: str) -> None:
-        """Begin a chapter: a heading, and why it is there."""
-        self._chapter += 1
-        print(f"\n{self._dress(_BOLD, f'{self._chapter}. {title}')}")
-        for sentence in sentences:
-            print(f"   {sentence}")
-        print()
-
-    def type(self, where: str, command: str, run: Run, *, expect: int = 0) -> str:
-        """Run a command as a person would type it; return what it printed.
-
-        Raises:
-            NotAsToldError: it ended with another exit code.
-
-        """
-        print(f"{self._dress(_FAINT, f'[{where}]')} $ {self._dress(_CYAN, command)}", flush=True)
-        done = run(command)
-        said = f"{done.stdout}{done.stderr}".rstrip()
-        self.show(said)
-        if done.returncode != expect:
-            self.show(said[-2000:])
-            raise NotAsToldError(f"expected exit code {expect}, it was {done.returncode}")
-        if expect:
-            self.show(f"(exit code {expect})")
-        return said
-
-    def show(self, text: str) -> None:
-        """Show output, indented; of a long one the beginning and the end."""
-        lines = text.splitlines()
-        if len(lines) > _HEAD + _TAIL + 1:
-            left_out = f"... {len(lines) - _HEAD - _TAIL} lines ..."
-            lines[_HEAD:-_TAIL] = [self._dress(_FAINT, left_out)]
-        for line in lines:
-            print(f"    {line}".rstrip())
-
-    def insist(self, fact: str, *, holds: bool) -> None:
-        """State a fact that has just been checked.
-
-        Raises:
-            NotAsToldError: it does not hold.
-
-        """
-        if not holds:
-            raise NotAsToldError(f"this does not hold: {fact}")
-        print(f"    {self._dress(_GREEN, 'checked:')} {fact}", flush=True)
-
-    def end(self, text: str, *, good: bool = True) -> None:
-        """Say how the story ended."""
-        print(f"\n{self._dress(_GREEN if good else _RED, text)}", flush=True)
-
-    @property
-    def colour(self) -> bool:
-        """Whether a person is looking."""
-        return self._colour
-
-    def _dress(self, style: str, text: str) -> str:
-        return f"\x1b[{style}m{text}\x1b[0m" if self._colour else text
 
 
 def main() -> int:
@@ -212,6 +138,8 @@ def _tell_on_hosts(narrator: Narrator, folder: Path, environment: dict[str, str]
         first = [snapshot(host) for host in hosts]
         _tell_applying(narrator, hosts)
         pods = [stack.enter_context(Pod(host, f"pod-{host.name[-1]}")) for host in hosts]
+        for host in hosts:
+            host.settle()
         _tell_pods(narrator, lab, pods)
         _tell_damage(narrator, lab, pods)
         _tell_leaving(narrator, hosts, pods, first)
@@ -221,10 +149,11 @@ def _tell_applying(narrator: Narrator, hosts: "list[LabHost]") -> None:
     narrator.chapter(
         "A document becomes a plan", "It is read before anything happens; it writes nothing."
     )
-    narrator.type("node-a", "wormhole plan state --host node-a", _on(hosts[0]), expect=1)
+    command = "wormhole plan state --host node-a"
+    narrator.type("node-a", command, _on(hosts[0]), expect=1, head=WHOLE)
     narrator.chapter("The plan becomes a network", "Applied, then verified by planning again.")
     for host in hosts:
-        narrator.type(host.name, f"wormhole apply state --host {host.name}", _on(host))
+        narrator.type(host.name, f"wormhole apply state --host {host.name}", _on(host), head=2)
 
 
 def _tell_pods(narrator: Narrator, lab: "Lab", pods: "list[Pod]") -> None:
@@ -264,7 +193,7 @@ def _tell_damage(narrator: Narrator, lab: "Lab", pods: "list[Pod]") -> None:
     ):
         narrator.type("node-a", command, _on(host))
     narrator.type("node-a", "wormhole plan state --host node-a", _on(host), expect=1)
-    narrator.type("node-a", "wormhole apply state --host node-a", _on(host))
+    narrator.type("node-a", "wormhole apply state --host node-a", _on(host), head=2)
     narrator.type("node-a", "wormhole plan state --host node-a", _on(host))
 
     narrator.chapter(
@@ -281,7 +210,7 @@ def _tell_damage(narrator: Narrator, lab: "Lab", pods: "list[Pod]") -> None:
         f"{pods[0].name} went on sending to {target}; on the wire was nothing in clear",
         holds=bool(capture.encrypted({9806})) and not capture.in_clear({9806}),
     )
-    narrator.type("node-a", "wormhole apply state --host node-a", _on(host))
+    narrator.type("node-a", "wormhole apply state --host node-a", _on(host), head=2)
     narrator.type("node-a", f"ip netns exec pod-a ping -c 1 -W 9 {target}", _on(host))
 
 
@@ -297,7 +226,8 @@ def _tell_leaving(
     for pod in pods:
         pod.remove()
     for host, before in zip(hosts, first, strict=True):
-        narrator.type(host.name, "wormhole destroy", _on(host))
+        head = HEAD if host is hosts[0] else 2
+        narrator.type(host.name, "wormhole destroy", _on(host), head=head)
         left = differences(before, snapshot(host))
         narrator.show(left)
         narrator.insist(

@@ -47,7 +47,8 @@ def test_a_conversation_loses_nothing_whatever_a_third_host_does(mesh: tuple[Lab
 
     with ExitStack() as stack:
         pod, other_pod = (stack.enter_context(Pod(host, "pod")) for host in (one, other))
-        # A bridge looks for neighbours once its own link-local address is known to be unique.
+        for host in (one, other):
+            host.settle()
         assert all(answers_within(10, pod, address) for address in other_pod.addresses)
         streams = [
             stack.enter_context(Stream(place, address))

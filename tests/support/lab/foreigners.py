@@ -33,8 +33,4 @@ echo '{{"cniVersion":"1.0.0","name":"other","plugins":[]}}' >/etc/cni/net.d/99-o
 def settle_foreigners(host: LabHost, variant: str) -> None:
     """Make links, addresses, routes, rules, chains and a CNI file that are not Wormhole's."""
     host.sh(_SCRIPT.format(variant=variant))
-    # Its link-local address is done with looking for duplicates before anybody takes a dump.
-    host.sh(
-        "for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do"
-        " ip address show tentative | grep -q inet6 || exit 0; sleep 0.2; done"
-    )
+    host.settle()

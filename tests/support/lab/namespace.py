@@ -151,6 +151,17 @@ class Namespace:
         """Run a shell script inside; return what it wrote to its standard output."""
         return self.run("sh", "-euc", script, check=check, timeout=timeout).stdout
 
+    def settle(self) -> None:
+        """Wait until no address is tentative any more.
+
+        A bridge can look for IPv6 neighbours only from an address known to be unique, and begins
+        to find out when its first port comes: one to two seconds (RFC 4862, 5.4).
+        """
+        self.sh(
+            "for n in $(seq 50); do"
+            " ip -6 address show tentative | grep -q inet6 || exit 0; sleep 0.1; done"
+        )
+
     def ip(self, *lines: str) -> None:
         """Run ``ip`` commands inside, as one batch that stops at the first failure."""
         self.run("ip", "-batch", "-", stdin="\n".join(lines) + "\n")
