@@ -39,7 +39,8 @@ check: $(INSTALLED) ## Lint, types, import contracts
 
 .PHONY: golden
 golden: $(INSTALLED) ## Rewrite the expected files in fixtures/
-	@WORMHOLE_GOLDEN=write $(BIN)/python -m pytest -q -k golden
+	@WORMHOLE_GOLDEN=write $(BIN)/python -m pytest -q \
+	  $$(grep -rl --include='test_*.py' WORMHOLE_GOLDEN tests)
 
 .PHONY: bench
 bench: $(INSTALLED) ## Run the benchmarks
