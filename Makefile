@@ -29,7 +29,7 @@ test: system kernel ## Run all tests; a tier that cannot run here says why
 
 .PHONY: check
 check: $(INSTALLED) ## Lint, types, import contracts
-	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --check . ; exit 1; }
+	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/mypy --no-error-summary -p lab
