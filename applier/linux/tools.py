@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from applier.errors import HostError, Unobservable, Unsupported
 from applier.linux.writes import write
+from renderers.iptables import find_hidden
 from schemas.state import IptablesVariant
 
 _FOLDERS: Final = ("/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin")
@@ -28,9 +29,6 @@ _RESTORE_ATTEMPTS: Final = 4
 _FIRST_PAUSE: Final = 0.04
 """Seconds before the second attempt; doubled before each other one."""
 
-_OUR_TABLES: Final = frozenset({"filter", "nat", "mangle"})
-_INCOMPATIBLE: Final = re.compile(r"^# Table `(\w+)' is incompatible", re.MULTILINE)
-"""Printed in place of the table, with exit status 0."""
 _LINE: Final = re.compile(r"\bline:? (\d+)\b")
 
 
@@ -64,9 +62,7 @@ class Iptables:
         output = _run(Unobservable, program, "")
         if output.code:
             raise _refusal(program, output)
-        said = output.stdout + "\n" + output.stderr
-        hidden = sorted(_OUR_TABLES.intersection(_INCOMPATIBLE.findall(said)))
-        if hidden:
+        if hidden := find_hidden(output.stdout + "\n" + output.stderr):
             reason = f"table {', '.join(hidden)} holds rules that it cannot show"
             raise Unobservable("run", program, reason)
         return output.stdout

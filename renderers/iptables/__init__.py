@@ -18,7 +18,7 @@ and processes without memory whose the rule is.
 from renderers.iptables.desired import write
 from renderers.iptables.files import render
 from renderers.iptables.limits import UnsupportedRule
-from renderers.iptables.observed import UnreadableDump, read
+from renderers.iptables.observed import UnreadableDump, find_hidden, read
 from renderers.iptables.ruleset import (
     Jump,
     OwnedChain,
@@ -36,6 +36,7 @@ __all__ = [
     "Ruleset",
     "UnreadableDump",
     "UnsupportedRule",
+    "find_hidden",
     "parts_of",
     "read",
     "removal",

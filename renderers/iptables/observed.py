@@ -8,7 +8,7 @@ from typing import Final
 from renderers.iptables.ruleset import Jump, OwnedChain, Ruleset, sort_ruleset
 from renderers.iptables.text import canonical_text, split_tokens
 from schemas.marks import CHAIN_PREFIX, RULE_PREFIX
-from schemas.state import Position
+from schemas.state import Position, Stage
 
 _HARMLESS_BEFORE: Final = {"", "DROP", "REJECT", "LOG", "NFLOG"}
 """Targets that cannot let a packet pass by a chain that is called first."""
@@ -17,6 +17,9 @@ _HARMLESS_BEHIND: Final = {"", "ACCEPT", "LOG", "NFLOG"}
 """Targets that cannot refuse a packet that a chain called last accepts."""
 
 _CALLED: Final = re.compile(r", called (first|last)$")
+
+_HIDDEN: Final = re.compile(r"^# Table `(\w+)' is incompatible", re.MULTILINE)
+"""``iptables-nft-save`` prints it in place of a table that another program wrote, and exits with 0."""
 
 _Tables = dict[str, dict[str, list[str]]]
 """Table to chain to rules, in the order of the dump."""
@@ -35,9 +38,11 @@ def read(dump: str) -> Ruleset:
 
     Raises:
         UnreadableDump: the dump was cut off, holds a line that is no part of this format, or
-            says that a table was made by another program and cannot be shown.
+            says that a table which may hold rules of ours cannot be shown.
 
     """
+    if hidden := find_hidden(dump):
+        raise UnreadableDump(f"the iptables dump does not show table {', '.join(hidden)}")
     chains: list[OwnedChain] = []
     jumps: list[Jump] = []
     for table, content in _parse_dump(dump).items():
@@ -50,6 +55,14 @@ def read(dump: str) -> Ruleset:
     return sort_ruleset(chains, jumps)
 
 
+def find_hidden(text: str) -> tuple[str, ...]:
+    """Return the tables that a tool says it cannot show, of those that rules of ours stand in.
+
+    Any other may be somebody's own: the ``raw`` table of a CNI plugin, written by ``nft``.
+    """
+    return tuple(sorted(frozenset(Stage).intersection(_HIDDEN.findall(text))))
+
+
 def _parse_dump(dump: str) -> _Tables:
     tables: _Tables = {}
     table = ""
@@ -57,7 +70,7 @@ def _parse_dump(dump: str) -> _Tables:
         match line[:1]:
             case "" if not line.strip():
                 continue
-            case "#" if "incompatible" not in line:
+            case "#":
                 continue
             case "*" if not table:
                 table = line[1:].strip()
