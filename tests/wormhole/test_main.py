@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from commandline import MESH, OTHER_KEY, spell_node
 
 from wormhole import __version__
 from wormhole.__main__ import build_parser, run
@@ -103,6 +104,17 @@ def test_the_version_imports_nothing_heavy() -> None:
     imported = set(start(code=code).stdout.split())
     assert "wormhole.commands" in imported
     assert set() == imported & (HEAVY | {"msgspec", "yaml"})
+
+
+def test_validating_a_small_file_imports_nothing_that_it_does_not_use(tmp_path: Path) -> None:
+    (tmp_path / "mesh.yaml").write_text(MESH + spell_node("node-a", OTHER_KEY, 1))
+    code = (
+        "import sys; from wormhole.__main__ import run; run(sys.argv[1:]);"
+        "print(*sorted(sys.modules))"
+    )
+    verdict, modules = start("validate", str(tmp_path / "mesh.yaml"), code=code).stdout.splitlines()
+    assert verdict == "ok: inventory: mesh demo, 1 node, 0 warnings"
+    assert set(modules.split()) & HEAVY == set()
 
 
 def test_output_that_nobody_reads_any_more_ends_quietly() -> None:
