@@ -6,6 +6,18 @@ from typing import Self
 from schemas.state import Value
 
 
+def neutralise(text: str) -> str:
+    """Spell out what a terminal would obey rather than show, and what would begin a new line.
+
+    Names of files and fields are given by whoever wrote them: an escape sequence in one could wipe
+    the error that names it, a line break could forge another, and a bidirectional override could
+    turn it round. ``str.isprintable`` knows all of them, by Unicode's categories.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
 class Problem(Value, frozen=True, kw_only=True, order=True):
     """One thing wrong: where it stands, what it is, and the rule it breaks."""
 
@@ -23,7 +35,8 @@ class Problem(Value, frozen=True, kw_only=True, order=True):
         place = ":".join(part for part in (self.file, str(self.line) if self.line else "") if part)
         subject = " ".join(part for part in (self.object, self.path) if part)
         shown = f" {self.value!r}" if self.value else ""
-        return ": ".join(part for part in (place, f"{subject}{shown}".strip(), self.rule) if part)
+        parts = (place, f"{subject}{shown}".strip(), self.rule)
+        return neutralise(": ".join(part for part in parts if part))
 
 
 class Problems(Exception):  # noqa: N818 - the plural says what is inside
