@@ -15,6 +15,7 @@ from applier.host import LiveRoute
 from applier.linux.decode import (
     IFF_UP,
     ROUTE_TYPES,
+    RT_SCOPE_LINK,
     RT_TABLE_MAIN,
     AddressRecord,
 )
@@ -23,7 +24,6 @@ from schemas.values import is_ipv6
 _MESSAGE_HEADER_SIZE: Final = 16
 _IFA_F_NODAD: Final = 0x02
 _RT_SCOPE_UNIVERSE: Final = 0
-_RT_SCOPE_LINK: Final = 253
 _RT_SCOPE_NOWHERE: Final = 255
 _TYPE_NUMBERS: Final = {name: number for number, name in ROUTE_TYPES.items()}
 
@@ -126,7 +126,7 @@ def old_address(index: int, record: AddressRecord) -> bytes:
 def new_route(route: LiveRoute, index: int) -> bytes:
     """Encode a route to be added or put in another's place; ``index`` 0 is no device."""
     local = route.type == "unicast" and not route.gateway and not is_ipv6(route.destination)
-    return _route(route, index, _RT_SCOPE_LINK if local else _RT_SCOPE_UNIVERSE)
+    return _route(route, index, RT_SCOPE_LINK if local else _RT_SCOPE_UNIVERSE)
 
 
 def old_route(route: LiveRoute, index: int) -> bytes:

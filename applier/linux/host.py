@@ -7,7 +7,7 @@ from typing import Self
 
 from applier.host import DeviceUpdate, LiveDevice, WireGuardDoor
 from applier.linux.files import Files
-from applier.linux.netlink import NetworkDoors
+from applier.linux.network import NetworkDoors
 from applier.linux.sysctl import Sysctls
 from applier.linux.tools import Iptables
 from applier.linux.wireguard.choice import WireGuardDoors

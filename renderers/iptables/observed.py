@@ -19,7 +19,7 @@ _HARMLESS_BEHIND: Final = {"", "ACCEPT", "LOG", "NFLOG"}
 _CALLED: Final = re.compile(r", called (first|last)$")
 
 _HIDDEN: Final = re.compile(r"^# Table `(\w+)' is incompatible", re.MULTILINE)
-"""``iptables-nft-save`` prints it in place of a table that another program wrote, and exits with 0."""
+"""``iptables-nft-save`` prints it in place of a table that another program wrote, with status 0."""
 
 _Tables = dict[str, dict[str, list[str]]]
 """Table to chain to rules, in the order of the dump."""

@@ -11,7 +11,7 @@ from socket import AF_INET, AF_INET6
 from typing import Final
 
 from applier.host import DeviceUpdate, LiveDevice, LivePeer, PeerUpdate
-from applier.linux.wireguard.framing import (
+from applier.linux.framing import (
     GENERIC_HEADER,
     NetlinkError,
     attribute,

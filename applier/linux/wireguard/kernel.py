@@ -4,15 +4,15 @@ import errno
 
 from applier.errors import HostError, Missing, Unobservable
 from applier.host import DeviceUpdate, LiveDevice
-from applier.linux.wireguard import codec, links
-from applier.linux.wireguard.framing import NetlinkError
-from applier.linux.wireguard.netlink import (
+from applier.linux.framing import NetlinkError
+from applier.linux.netlink import (
     NETLINK_GENERIC,
     Netlink,
     OpenChannel,
     SocketChannel,
     resolve_family,
 )
+from applier.linux.wireguard import codec, links
 from applier.linux.wireguard.removal import prefixes_to_remove, wants_removals
 from applier.vault import Vault
 

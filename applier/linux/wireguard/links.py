@@ -10,8 +10,18 @@ import struct
 from typing import Final
 
 from applier.errors import Exists, HostError, Missing, Unsupported
-from applier.linux.wireguard.framing import NetlinkError, attribute, nested
-from applier.linux.wireguard.netlink import (
+from applier.linux.decode import (
+    IFLA_GROUP,
+    IFLA_IFNAME,
+    IFLA_INFO_KIND,
+    IFLA_LINKINFO,
+    LINK_HEADER,
+    RTM_DELLINK,
+    RTM_NEWLINK,
+    RTM_SETLINK,
+)
+from applier.linux.framing import NetlinkError, attribute, nested
+from applier.linux.netlink import (
     NETLINK_ROUTE,
     NLM_F_CREATE,
     NLM_F_EXCL,
@@ -20,16 +30,6 @@ from applier.linux.wireguard.netlink import (
     SocketChannel,
 )
 
-_RTM_NEWLINK: Final = 16
-_RTM_DELLINK: Final = 17
-_RTM_SETLINK: Final = 19
-_IFLA_IFNAME: Final = 3
-_IFLA_LINKINFO: Final = 18
-_IFLA_GROUP: Final = 27
-_IFLA_INFO_KIND: Final = 1
-
-_LINK_HEADER: Final = struct.Struct("=BxHiII")
-"""``struct ifinfomsg``: family, device type, index, flags, mask of flags to change."""
 _U32: Final = struct.Struct("=I")
 
 
@@ -43,11 +43,11 @@ def create_link(
         Exists: a link of that name is already there.
 
     """
-    info = nested(_IFLA_LINKINFO, attribute(_IFLA_INFO_KIND, kind.encode()))
+    info = nested(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, kind.encode()))
     payload = _header() + _name(name) + _group(group) + info
     flags = NLM_F_CREATE | NLM_F_EXCL
     try:
-        _request(_RTM_NEWLINK, payload, flags, open_channel)
+        _request(RTM_NEWLINK, payload, flags, open_channel)
     except NetlinkError as error:
         classes = {errno.EEXIST: Exists, errno.EOPNOTSUPP: Unsupported}
         raise classes.get(error.code, HostError)(
@@ -66,7 +66,7 @@ def set_group(name: str, group: int, open_channel: OpenChannel = SocketChannel) 
         raise Missing("set group of link", name, "no such link", errno.ENODEV)
     payload = _header(index) + _group(group)
     try:
-        _request(_RTM_SETLINK, payload, 0, open_channel)
+        _request(RTM_SETLINK, payload, 0, open_channel)
     except NetlinkError as error:
         raise _failure("set group of link", name, error) from error
 
@@ -74,7 +74,7 @@ def set_group(name: str, group: int, open_channel: OpenChannel = SocketChannel) 
 def delete_link(name: str, open_channel: OpenChannel = SocketChannel) -> None:
     """Delete a link. Raises :class:`Missing` if it is not there."""
     try:
-        _request(_RTM_DELLINK, _header() + _name(name), 0, open_channel)
+        _request(RTM_DELLINK, _header() + _name(name), 0, open_channel)
     except NetlinkError as error:
         raise _failure("delete link", name, error) from error
 
@@ -98,12 +98,12 @@ def _failure(operation: str, name: str, error: NetlinkError) -> HostError:
 
 
 def _header(index: int = 0) -> bytes:
-    return _LINK_HEADER.pack(socket.AF_UNSPEC, 0, index, 0, 0)
+    return LINK_HEADER.pack(socket.AF_UNSPEC, 0, index, 0, 0)
 
 
 def _name(name: str) -> bytes:
-    return attribute(_IFLA_IFNAME, name.encode() + b"\0")
+    return attribute(IFLA_IFNAME, name.encode() + b"\0")
 
 
 def _group(group: int) -> bytes:
-    return attribute(_IFLA_GROUP, _U32.pack(group))
+    return attribute(IFLA_GROUP, _U32.pack(group))

@@ -4,7 +4,7 @@ import struct
 from socket import AF_INET, AF_INET6
 from typing import Final
 
-from applier.linux.wireguard.framing import (
+from applier.linux.framing import (
     ATTRIBUTE_HEADER,
     NLA_F_NESTED,
     attribute_table,

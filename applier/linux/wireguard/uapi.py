@@ -21,7 +21,7 @@ from applier.linux.wireguard.keys import (
 from applier.linux.wireguard.prefixes import canonical_prefixes
 from applier.linux.wireguard.removal import only_removes
 from applier.vault import Vault
-from schemas.values import Endpoint, Prefix
+from schemas.values import Endpoint, Prefix, PublicKey
 
 GET: Final = b"get=1\n\n"
 TRANSACTION_SIZE: Final = 100_000
@@ -46,7 +46,9 @@ def split_answer(text: str) -> tuple[int, str]:
     return int(code), body
 
 
-def decode_device(body: str, vault: Vault, public_key_of: Callable[[bytes], bytes]) -> LiveDevice:
+def decode_device(
+    body: str, vault: Vault, public_key_of: Callable[[bytes], PublicKey]
+) -> LiveDevice:
     """Build the device from the answer to ``get=1``; secrets go into the vault.
 
     Lines before the first ``public_key`` are the device's. ``public_key_of`` computes the
@@ -61,7 +63,7 @@ def decode_device(body: str, vault: Vault, public_key_of: Callable[[bytes], byte
     private_key = unhexlify(device.get("private_key", ""))
     public_key = ""
     if private_key and private_key != NO_KEY:
-        public_key = key_text(public_key_of(private_key))
+        public_key = public_key_of(private_key)
         vault.put_as(public_key, private_key)
     return LiveDevice(
         public_key=public_key,

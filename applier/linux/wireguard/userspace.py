@@ -9,10 +9,12 @@ from typing import Final
 
 from applier.errors import Exists, HostError, Missing, Unobservable
 from applier.host import DeviceUpdate, LiveDevice
+from applier.keys import public_half
 from applier.linux.wireguard import links, process, uapi
 from applier.linux.wireguard.removal import prefixes_to_remove, wants_removals
 from applier.paths import Paths
 from applier.vault import Vault
+from schemas.values import PublicKey
 
 RUN_DIR: Final = Paths().run
 SOCKET_DIR: Final = Path("/var/run/wireguard")
@@ -31,7 +33,7 @@ class UserspaceWireGuard:
         self._vault = vault
         self._run_dir = run_dir
         self._socket_dir = socket_dir
-        self._last_key_pair = (b"", b"")
+        self._last_key_pair = (b"", PublicKey(""))
 
     def create(self, name: str, group: int) -> None:
         """Start a process that makes the device, down, and put that into the link group.
@@ -128,16 +130,9 @@ class UserspaceWireGuard:
                 reason = where + os.strerror(abs(code))
                 raise HostError("configure WireGuard device", name, reason, abs(code))
 
-    def _public_key_of(self, private_key: bytes) -> bytes:
+    def _public_key_of(self, private_key: bytes) -> PublicKey:
         if self._last_key_pair[0] != private_key:
-            # Loading the library takes as long as all else here, and a device without a key
-            # does not need it.
-            from cryptography.hazmat.primitives.asymmetric.x25519 import (  # noqa: PLC0415
-                X25519PrivateKey,
-            )
-
-            public_key = X25519PrivateKey.from_private_bytes(private_key).public_key()
-            self._last_key_pair = (private_key, public_key.public_bytes_raw())
+            self._last_key_pair = (private_key, public_half(private_key))
         return self._last_key_pair[1]
 
 

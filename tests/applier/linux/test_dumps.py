@@ -9,10 +9,10 @@ from collections.abc import Callable
 import pytest
 
 from applier.errors import Unobservable
+from applier.linux import netlink
+from applier.linux.framing import MESSAGE_HEADER, attribute
 from applier.linux.host import LinuxHost
-from applier.linux.netlink import NetworkDoors
-from applier.linux.wireguard import netlink
-from applier.linux.wireguard.framing import MESSAGE_HEADER, attribute
+from applier.linux.network import NetworkDoors
 
 Ip = Callable[..., str]
 RTM_NEWLINK, NLMSG_ERROR, NLMSG_DONE = 16, 2, 3

@@ -6,8 +6,8 @@ from applier.errors import Exists, HostError, Missing
 from applier.host import LiveRoute
 from applier.linux.decode import ROUTE_HEADER, RTM_F_CLONED, decode_route
 from applier.linux.host import LinuxHost
-from applier.linux.netlink import NetworkDoors
-from applier.linux.wireguard.netlink import Netlink, SocketChannel
+from applier.linux.netlink import Netlink, SocketChannel
+from applier.linux.network import NetworkDoors
 from schemas.values import Prefix
 
 pytestmark = pytest.mark.kernel

@@ -87,7 +87,7 @@ class Refused(Exception):  # noqa: N818 - the kernel's answer, not an error of t
 
 
 class FakeKernel:
-    """``open`` is what :class:`applier.linux.wireguard.netlink.OpenChannel` asks for."""
+    """``open`` is what :class:`applier.linux.netlink.OpenChannel` asks for."""
 
     def __init__(self) -> None:
         self.devices: dict[str, FakeDevice] = {}

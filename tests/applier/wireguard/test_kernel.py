@@ -7,7 +7,7 @@ import pytest
 
 from applier.errors import HostError, Missing, Unobservable, Unsupported
 from applier.host import DeviceUpdate, PeerUpdate
-from applier.linux.wireguard import netlink
+from applier.linux import netlink
 from applier.linux.wireguard.codec import MESSAGE_SIZE
 from applier.linux.wireguard.kernel import KernelWireGuard
 from applier.linux.wireguard.keys import PARKING_KEY, key_bytes, key_text
