@@ -31,7 +31,11 @@ def read_json(text: str) -> Reading:
     try:
         while cursor.skip_space():
             documents.append(_read_document(cursor, len(documents)))
-        faults = tuple(_find_faults(text, documents, repeats=cursor.repeats))
+        faults = list(_find_repeats(Cursor(text))) if cursor.repeats else []
+        for document in _find_no_text(text, documents):
+            documents.remove(document)
+            rule = "is not text: an escape in it is half of a UTF-16 pair"
+            faults.append(Fault(document.line, rule))
     except json.JSONDecodeError as error:
         message = (error.msg[:1].lower() + error.msg[1:]).removesuffix(" starting at")
         return _failed(error.lineno, f"is not JSON: {message} (column {error.colno})")
@@ -39,7 +43,7 @@ def read_json(text: str) -> Reading:
         return _failed(cursor.line_at(_find_constant(text, cursor.at)), error.fault.rule)
     except RecursionError:
         return _failed(cursor.line_at(cursor.at), "is nested too deep to be read")
-    return Reading(syntax="JSON", documents=tuple(documents), faults=faults)
+    return Reading(syntax="JSON", documents=tuple(documents), faults=tuple(faults))
 
 
 def _failed(line: int, rule: str) -> Reading:
@@ -51,14 +55,18 @@ def _find_constant(text: str, start: int) -> int:
     return next(match.start() for match in _CONSTANT.finditer(text, start) if match[1])
 
 
-def _find_faults(text: str, documents: list[Document], *, repeats: bool) -> Iterator[Fault]:
-    """Find what the scanner lets pass: keys given twice, and halves of UTF-16 pairs."""
-    if repeats:
-        yield from _find_repeats(Cursor(text))
-    if "\\u" in text and _SURROGATE_ESCAPE.search(text):
-        for document in documents:
-            if SURROGATE.search(json.dumps(document.value, ensure_ascii=False)):
-                yield Fault(document.line, "is not text: an escape in it is half of a UTF-16 pair")
+def _find_no_text(text: str, documents: list[Document]) -> list[Document]:
+    """Find documents with halves of UTF-16 pairs, which the scanner lets pass.
+
+    No other reader takes them for strings, so they are not handed on.
+    """
+    if "\\u" not in text or not _SURROGATE_ESCAPE.search(text):
+        return []
+    return [
+        document
+        for document in documents
+        if SURROGATE.search(json.dumps(document.value, ensure_ascii=False))
+    ]
 
 
 def _read_document(cursor: Cursor, index: int) -> Document:

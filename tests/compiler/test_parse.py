@@ -65,6 +65,11 @@ def problems_of(*objects: object) -> list[str]:
     return [str(problem) for problem in caught.value.problems]
 
 
+def test_half_of_a_surrogate_pair_is_a_problem_and_stops_no_reader() -> None:
+    rule = "is not text: an escape in it is half of a UTF-16 pair"
+    assert problems_of(mesh() | {"metadata": {"name": "\ud800"}}) == [f"-:1: {rule}"]
+
+
 def test_defaults_of_the_mesh_are_filled_in() -> None:
     inventory = parse_objects(mesh(), mesh_node(endpoint="192.0.2.1", podCIDRs=["10.244.0.0/24"]))
     expected = Mesh(name="demo", overlay_cidrs=(Prefix("10.244.0.0/16"),))

@@ -136,9 +136,10 @@ def test_json_numbers_beyond_all_fields_stay_strings() -> None:
 
 
 def test_half_of_a_surrogate_pair_is_not_text() -> None:
-    _, faults = read('{}\n{"a": "\\ud800"}', "x.json")
+    documents, faults = read('{}\n{"a": "\\ud800"}\n{"a": "\\ud83d\\ude00"}', "x.json")
     rule = "is not text: an escape in it is half of a UTF-16 pair"
     assert faults == (Fault(2, rule),)
+    assert documents == [{}, {"a": "\U0001f600"}]
 
 
 @pytest.mark.parametrize("name", ["x.json", "x.yaml"])
