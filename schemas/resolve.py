@@ -4,48 +4,26 @@ from schemas.problems import Problem, Problems
 from schemas.state import API_VERSION, HostState, MeshState, Peer, ResolvedHost, ResolvedPeer
 from schemas.values import NodeName
 
-_Joined = tuple[tuple[str, ...], int]
-"""What decides how a host sees the others: the groups that it joins, and its keepalive."""
-
 
 def resolve(mesh: MeshState, host: HostState) -> ResolvedHost:
-    """Return the full desired state of one host; for many hosts, use one :class:`Resolver`.
+    """Return the full desired state of one host: everybody in the groups that it joins but itself.
 
     Raises:
         Problems: the host belongs to another mesh, joins a peer group that the mesh lacks,
             or meets two peers of one name.
 
     """
-    return Resolver(mesh).resolve(host)
+    if host.mesh != mesh.name:
+        rule = f"the mesh document is {mesh.name!r}"
+        raise Problems([_problem(host, "mesh", host.mesh, rule)])
+    keepalive = host.wireguard.persistent_keepalive
+    members = sorted(_members(mesh, host).items())
+    peers = {name: _with_keepalive(peer, keepalive) for name, peer in members if name != host.name}
+    return ResolvedHost(api_version=API_VERSION, host=host, peers=peers)
 
 
-class Resolver:
-    """The hosts of one mesh. Hosts that see the others alike share their peers' values."""
-
-    def __init__(self, mesh: MeshState) -> None:
-        self._mesh = mesh
-        self._seen: dict[_Joined, dict[NodeName, ResolvedPeer]] = {}
-
-    def resolve(self, host: HostState) -> ResolvedHost:
-        """Return the full desired state of one host.
-
-        Raises:
-            Problems: as :func:`resolve` does.
-
-        """
-        if host.mesh != self._mesh.name:
-            rule = f"the mesh document is {self._mesh.name!r}"
-            raise Problems([_problem(host, "mesh", host.mesh, rule)])
-        joined = host.wireguard.peer_groups, host.wireguard.persistent_keepalive
-        if joined not in self._seen:
-            self._seen[joined] = _members(self._mesh, host)
-        peers = self._seen[joined].copy()
-        peers.pop(host.name, None)
-        return ResolvedHost(api_version=API_VERSION, host=host, peers=peers)
-
-
-def _members(mesh: MeshState, host: HostState) -> dict[NodeName, ResolvedPeer]:
-    """Return everybody in the groups of a host, itself too, sorted by name."""
+def _members(mesh: MeshState, host: HostState) -> dict[NodeName, Peer]:
+    """Return everybody in the groups that a host joins, itself too."""
     peers: dict[NodeName, Peer] = {}
     for group in host.wireguard.peer_groups:
         if group not in mesh.peer_groups:
@@ -56,8 +34,7 @@ def _members(mesh: MeshState, host: HostState) -> dict[NodeName, ResolvedPeer]:
         if twice := sorted(peers.keys() & members.keys()):
             raise Problems([_problem(host, "wireguard.peerGroups", twice[0], "joined twice")])
         peers |= members
-    keepalive = host.wireguard.persistent_keepalive
-    return {name: _with_keepalive(peer, keepalive) for name, peer in sorted(peers.items())}
+    return peers
 
 
 def _with_keepalive(peer: Peer, keepalive: int) -> ResolvedPeer:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from compiler.compile import compile_mesh
 from schemas.problems import Problems
-from schemas.resolve import Resolver, resolve
+from schemas.resolve import resolve
 from schemas.state import ResolvedPeer
 from schemas.values import Endpoint, NodeName, Prefix
 
@@ -46,19 +46,6 @@ def test_a_host_sees_all_others_and_not_itself() -> None:
 def test_a_keepalive_is_what_the_host_sends_to_each_of_its_peers() -> None:
     assert [peer.persistent_keepalive for peer in resolve(MESH, A).peers.values()] == [25, 25]
     assert [peer.persistent_keepalive for peer in resolve(MESH, B).peers.values()] == [0, 0]
-
-
-def test_hosts_that_see_a_peer_alike_share_its_value() -> None:
-    resolver = Resolver(MESH)
-    one, other = resolver.resolve(B), resolver.resolve(C)
-    assert one.peers[NodeName("a")] is other.peers[NodeName("a")]
-    assert resolver.resolve(A).peers[NodeName("c")].persistent_keepalive == 25
-
-
-def test_one_host_taking_its_peers_apart_does_not_disturb_another() -> None:
-    resolver = Resolver(MESH)
-    resolver.resolve(B).peers.clear()
-    assert resolver.resolve(B) == resolve(MESH, B)
 
 
 def test_peers_of_all_joined_groups_are_sorted_by_name() -> None:
