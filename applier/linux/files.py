@@ -12,6 +12,7 @@ from zlib import crc32
 from applier.errors import Exists, HostError, Missing, Unobservable
 from applier.linux.writes import write
 
+_OLD: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -21,7 +22,7 @@ class Files:
     def read_file(self, path: Path) -> bytes | None:
         """Return the content; None when there is no such file. Raises :class:`Unobservable`."""
         try:
-            return path.read_bytes()
+            return _read_plain(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -116,6 +117,14 @@ def _temporary_beside(path: Path, suffix: str = "") -> Path:
     so that the next write takes away what a killed one left.
     """
     return path.with_name(f".wormhole-{crc32(os.fsencode(path.name)):08x}{suffix}.tmp")
+
+
+def _read_plain(path: Path) -> bytes:
+    """Read a plain file: for a pipe we would wait, with the lock held, and a device may not end."""
+    with os.fdopen(os.open(path, _OLD), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no plain file")
+        return file.read()
 
 
 def _write_new(path: Path, content: bytes, mode: int) -> None:

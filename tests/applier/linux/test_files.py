@@ -77,6 +77,21 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_nothing(
     assert names(tmp_path) == ["file"]
 
 
+def test_what_is_no_plain_file_is_neither_waited_for_nor_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    (tmp_path / "folder").mkdir()
+    reasons = {
+        "pipe": "it is no plain file (code 22)",
+        "device": "it is no plain file (code 22)",
+        "folder": "Is a directory (code 21)",
+    }
+    for name, reason in reasons.items():
+        with pytest.raises(Unobservable) as caught:
+            FILES.read_file(tmp_path / name)
+        assert str(caught.value) == f"read file {tmp_path / name}: {reason}"
+
+
 def test_short_writes_are_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, data: whole(descriptor, data[:7]))
