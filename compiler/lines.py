@@ -6,7 +6,7 @@ from compiler.reading import Path, Reading, grow_tree
 from compiler.source import Source
 from compiler.text import find_lines
 from compiler.unfold import Complaint
-from schemas.problems import Problem
+from schemas.problems import Problem, spell_path
 
 
 def locate(
@@ -43,16 +43,3 @@ def _line_of(complaint: Complaint, lines: dict[Path, int]) -> int:
         if line is not None:
             return line
     return complaint.object.line
-
-
-def spell_path(path: Path) -> str:
-    """Spell a path as people do: ``spec.podCIDRs[0]``, and ``labels["a.b/c"]`` for odd keys."""
-    spelt = ""
-    for step in path:
-        if isinstance(step, int):
-            spelt += f"[{step}]"
-        elif step.isidentifier():
-            spelt += f".{step}" if spelt else step
-        else:
-            spelt += f'["{step}"]'
-    return spelt

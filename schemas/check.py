@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
 from typing import Final
 
 from schemas.document import host_file_name
-from schemas.problems import Problem
+from schemas.problems import Problem, spell_path
 from schemas.state import Chain, HostState, MeshState, Peer, Route, RouteType, Value
 from schemas.values import NodeName, is_ipv6, sorted_prefixes
 
@@ -43,18 +43,17 @@ def check_state(mesh: MeshState, hosts: Iterable[HostState]) -> tuple[Problem, .
     for group, peers in mesh.peer_groups.items():
         for name in sorted(peers.keys() - by_name.keys()):
             rule = f"a peer without a document {host_file_name(name)}"
-            problems.append(_in_mesh(f"peerGroups.{group}.{name}", "", rule))
+            problems.append(_in_mesh(_place_of(group, name), "", rule))
     return tuple(sorted(problems))
 
 
 def _check_mesh(mesh: MeshState) -> Iterator[Problem]:
     for group, peers in mesh.peer_groups.items():
-        place = f"peerGroups.{group}"
         for name, peer in peers.items():
-            yield from _check_peer(f"{place}.{name}", peer)
-        yield from _shared(place, peers, "publicKey", lambda peer: peer.public_key)
-        yield from _shared(place, peers, "endpoint", lambda peer: peer.endpoint)
-        yield from _overlaps(place, peers)
+            yield from _check_peer(_place_of(group, name), peer)
+        yield from _shared(group, peers, "publicKey", lambda peer: peer.public_key)
+        yield from _shared(group, peers, "endpoint", lambda peer: peer.endpoint)
+        yield from _overlaps(group, peers)
 
 
 def _check_peer(place: str, peer: Peer) -> Iterator[Problem]:
@@ -71,7 +70,7 @@ def _check_peer(place: str, peer: Peer) -> Iterator[Problem]:
 
 
 def _shared(
-    place: str, peers: dict[NodeName, Peer], field: str, read: Callable[[Peer], str | None]
+    group: str, peers: dict[NodeName, Peer], field: str, read: Callable[[Peer], str | None]
 ) -> Iterator[Problem]:
     """Yield the peers whose value an earlier one has: neither may share it."""
     first: dict[str, str] = {}
@@ -81,17 +80,17 @@ def _shared(
             continue
         if value in first:
             rule = f"peer {first[value]!r} has the same"
-            yield _in_mesh(f"{place}.{name}.{field}", value, rule)
+            yield _in_mesh(f"{_place_of(group, name)}.{field}", value, rule)
         first.setdefault(value, name)
 
 
-def _overlaps(place: str, peers: dict[NodeName, Peer]) -> Iterator[Problem]:
+def _overlaps(group: str, peers: dict[NodeName, Peer]) -> Iterator[Problem]:
     """Yield the allowed IPs that overlap others: the kernel would give them to one peer alone."""
     furthest: _Claim | None = None
     for claim in sorted(_claims(peers)):
         if furthest and furthest.ipv6 is claim.ipv6 and claim.first <= furthest.last:
             rule = f"overlaps {furthest.prefix} of peer {furthest.owner!r}"
-            yield _in_mesh(f"{place}.{claim.owner}.allowedIPs", claim.prefix, rule)
+            yield _in_mesh(f"{_place_of(group, claim.owner)}.allowedIPs", claim.prefix, rule)
         if not furthest or (furthest.ipv6, furthest.last) < (claim.ipv6, claim.last):
             furthest = claim
 
@@ -250,6 +249,10 @@ def _endpoint_rule(endpoint: str) -> str:
         return f"the port must be at most {_LAST_PORT}"
     rule = _prefix_rule(f"{bare}/{128 if is_ipv6(bare) else 32}")
     return rule.replace("prefix", "address").removesuffix("/128").removesuffix("/32")
+
+
+def _place_of(group: str, name: str) -> str:
+    return spell_path(("peerGroups", group, name))
 
 
 def _in_mesh(path: str, value: str, rule: str) -> Problem:

@@ -7,8 +7,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from schemas.lines import Path, find_repeated, locate, spell_path
-from schemas.problems import Problem, Problems
+from schemas.lines import Path, find_repeated, locate
+from schemas.problems import Problem, Problems, spell_path
 from schemas.state import API_VERSION, HostState, MeshState, ResolvedHost, Value
 from schemas.validate import violations
 from schemas.values import NodeName

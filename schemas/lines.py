@@ -59,9 +59,3 @@ def find_repeated(text: str) -> Iterator[tuple[Path, int]]:
         if repeated is not None:
             yield path, line
         seen.add(path)
-
-
-def spell_path(path: Path) -> str:
-    """Write a path as people read it: ``wireguard.addresses[0]``."""
-    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return "".join(steps).removeprefix(".")

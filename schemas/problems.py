@@ -1,9 +1,12 @@
 """What is wrong with an input, said so that its author can find and mend it."""
 
+import re
 from collections.abc import Iterable
-from typing import Self
+from typing import Final, Self
 
 from schemas.state import Value
+
+_PLAIN_STEP: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def neutralise(text: str) -> str:
@@ -50,3 +53,16 @@ class Problems(Exception):  # noqa: N818 - the plural says what is inside
     def one(cls, rule: str, *, file: str = "", path: str = "", value: str = "") -> Self:
         """Build the exception for a single problem."""
         return cls([Problem(file=file, path=path, value=value, rule=rule)])
+
+
+def spell_path(path: Iterable[str | int]) -> str:
+    """Spell a path as people do: ``spec.podCIDRs[0]``, and ``labels["a.b/c"]`` for odd keys."""
+    spelt = ""
+    for step in path:
+        if isinstance(step, int):
+            spelt += f"[{step}]"
+        elif _PLAIN_STEP.fullmatch(step):
+            spelt += f".{step}" if spelt else step
+        else:
+            spelt += f'["{step}"]'
+    return spelt

@@ -3,7 +3,6 @@ import sys
 import pytest
 import yaml
 
-from compiler.lines import spell_path
 from compiler.reading import Document, Fault, grow_tree
 from compiler.source import Source
 from compiler.text import find_lines, read_source
@@ -207,19 +206,6 @@ def test_wanted_places_are_found(text: str, name: str) -> None:
     assert (keys[(0, "a", 1, "c")], keys[(1, "d")]) == ("c", "d")
     assert (0, "x") not in lines
     assert (0, "a", 0) in lines
-
-
-@pytest.mark.parametrize(
-    ("path", "spelt"),
-    [
-        ((), ""),
-        (("spec", "podCIDRs", 0), "spec.podCIDRs[0]"),
-        (("metadata", "labels", "a.b/c"), 'metadata.labels["a.b/c"]'),
-        ((0, "a"), "[0].a"),
-    ],
-)
-def test_paths_are_spelt_as_people_do(path: tuple[str | int, ...], spelt: str) -> None:
-    assert spell_path(path) == spelt
 
 
 def test_reading_leaves_the_recursion_limit_alone() -> None:

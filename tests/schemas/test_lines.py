@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from schemas.lines import find_repeated, locate, spell_path
+from schemas.lines import find_repeated, locate
 
 TEXT = """\
 {
@@ -65,8 +65,3 @@ def test_repeated_fields_are_found_wherever_they_are_written() -> None:
 def test_what_is_inside_of_a_repeated_field_is_not_told_again() -> None:
     text = '{"a": {"x": 1, "y": 1},\n "a": {"x": 1, "y": 1},\n "a": 3}'
     assert list(find_repeated(text)) == [(("a",), 2), (("a",), 3)]
-
-
-def test_a_path_is_spelt_as_people_read_it() -> None:
-    assert spell_path(()) == ""
-    assert spell_path(("wireguard", "addresses", 0)) == "wireguard.addresses[0]"

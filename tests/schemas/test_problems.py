@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from schemas.problems import Problem, Problems
+from schemas.problems import Problem, Problems, spell_path
 
 NASTY = "a\x1b[2Jb\nc\x9bd\u202ee\x7ff\udcffg\u2028h"
 SHOWN = r"a\x1b[2Jb\nc\x9bd\u202ee\x7ff\udcffg\u2028h"
@@ -41,3 +41,18 @@ def test_problems_are_a_line_each() -> None:
     problems = Problems([Problem(file="b\nerror: c", rule="no"), Problem(file="a", rule="no")])
 
     assert str(problems) == "a: no\nb\\nerror: c: no"
+
+
+@pytest.mark.parametrize(
+    ("path", "spelt"),
+    [
+        ((), ""),
+        (("spec", "podCIDRs", 0), "spec.podCIDRs[0]"),
+        (("metadata", "labels", "a.b/c"), 'metadata.labels["a.b/c"]'),
+        (("peerGroups", "mesh", "node-a"), "peerGroups.mesh.node-a"),
+        (("peerGroups", "mesh", "a.b", "endpoint"), 'peerGroups.mesh["a.b"].endpoint'),
+        ((0, "a"), "[0].a"),
+    ],
+)
+def test_paths_are_spelt_as_people_do(path: tuple[str | int, ...], spelt: str) -> None:
+    assert spell_path(path) == spelt
