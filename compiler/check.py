@@ -9,7 +9,7 @@ from compiler.keys import NO_KEY, WEAK_KEYS
 from compiler.mesh import ReadMesh
 from compiler.networks import find_overlaps
 from compiler.node import Member
-from compiler.topology import OVERHEAD_IPV4, OVERHEAD_IPV6, tunnel_mtu
+from compiler.topology import tunnel_mtu, tunnel_overhead
 from compiler.unfold import Complaint
 
 _LEAST_MTU: Final = {4: 576, 6: 1280}
@@ -124,8 +124,8 @@ def _check_mtus(mesh: ReadMesh, members: Sequence[Member]) -> Iterator[Complaint
         return
     version = max(overlay.version for overlay in mesh.overlays)
     least = _LEAST_MTU[version]
-    over_ipv6 = any(member.reach and member.reach[0].version == 6 for member in members)  # noqa: PLR2004 - the IP version
-    overhead = OVERHEAD_IPV6 if over_ipv6 else OVERHEAD_IPV4
+    reaches = (member.reach for member in members)
+    overhead = tunnel_overhead(reach[0].endpoint if reach else None for reach in reaches)
     blamed = {}
     for member in members:
         mtu = member.underlay_mtu

@@ -3,11 +3,12 @@
 Everything after it is a function of the topology and one node.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from compiler.inventory import Inventory, Mesh, Node
 from schemas.state import Peer, PeerGroup, Value
-from schemas.values import Prefix, is_ipv6, sorted_prefixes
+from schemas.values import Endpoint, Prefix, is_ipv6, sorted_prefixes
 
 PEER_GROUP: Final = "mesh"
 """The one peer group there is: everybody peers with everybody."""
@@ -46,18 +47,18 @@ def build_topology(inventory: Inventory) -> Topology:
     return Topology(
         mesh=inventory.mesh,
         families=_families(inventory.mesh),
-        overhead=tunnel_overhead(inventory.nodes),
+        overhead=tunnel_overhead(node.endpoint for node in inventory.nodes),
         peers={node.name: _peer(node) for node in sorted(inventory.nodes, key=_name)},
     )
 
 
-def tunnel_overhead(nodes: tuple[Node, ...]) -> int:
+def tunnel_overhead(endpoints: Iterable[Endpoint | None]) -> int:
     """Return the bytes that WireGuard adds: IPv6's, as soon as one node is reached over IPv6.
 
     One figure for all, because both ends of a path must agree, and any node may have to
     reach that one.
     """
-    over_ipv6 = any(node.endpoint is not None and is_ipv6(node.endpoint) for node in nodes)
+    over_ipv6 = any(endpoint is not None and is_ipv6(endpoint) for endpoint in endpoints)
     return OVERHEAD_IPV6 if over_ipv6 else OVERHEAD_IPV4
 
 

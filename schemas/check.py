@@ -9,6 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
 from typing import Final
 
 from schemas.document import host_file_name
+from schemas.marks import WORST_METRIC
 from schemas.problems import Problem, spell_path
 from schemas.state import Chain, HostState, MeshState, Peer, Route, RouteType, Value
 from schemas.values import NodeName, is_ipv6, sorted_prefixes
@@ -45,6 +46,14 @@ def check_state(mesh: MeshState, hosts: Iterable[HostState]) -> tuple[Problem, .
             rule = f"a peer without a document {host_file_name(name)}"
             problems.append(_in_mesh(_place_of(group, name), "", rule))
     return tuple(sorted(problems))
+
+
+def check_host(mesh: MeshState, host: HostState) -> tuple[Problem, ...]:
+    """Return every contradiction in what one host is given: the mesh's document and its own.
+
+    Files are named as they are called inside a state folder.
+    """
+    return tuple(sorted((*_check_mesh(mesh), *_check_host(mesh, host))))
 
 
 def _check_mesh(mesh: MeshState) -> Iterator[Problem]:
@@ -178,6 +187,8 @@ def _check_routes(host: HostState) -> Iterator[Problem]:
         place = f"routes[{index}]"
         if rule := _prefix_rule(route.destination):
             yield _in_host(host, f"{place}.destination", route.destination, rule)
+        if rule := _metric_rule(route):
+            yield _in_host(host, f"{place}.metric", str(route.metric), rule)
         if rule := _device_rule(host, route):
             yield _in_host(host, f"{place}.device", route.device or "", rule)
         if (route.destination, route.metric) in keys:
@@ -187,6 +198,12 @@ def _check_routes(host: HostState) -> Iterator[Problem]:
         if route.type is RouteType.UNICAST and guarded.get(route.destination, -1) < route.metric:
             rule = "needs an unreachable route of a worse metric, or it may leave in clear"
             yield _in_host(host, place, route.destination, rule)
+
+
+def _metric_rule(route: Route) -> str:
+    if route.type is not RouteType.UNREACHABLE or route.metric == WORST_METRIC:
+        return ""
+    return f"must be {WORST_METRIC}: a guard is known by it, and made first and removed last"
 
 
 def _device_rule(host: HostState, route: Route) -> str:

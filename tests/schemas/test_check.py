@@ -8,7 +8,7 @@ from inventories import make_inventory, make_key, make_mesh, make_node
 from msgspec.structs import replace
 
 from compiler.compile import compile_mesh
-from schemas.check import check_state
+from schemas.check import check_host, check_state
 from schemas.state import HostState, MeshState, Peer, Rule, Verdict
 from schemas.values import NodeName
 
@@ -204,6 +204,13 @@ V4_GUARD = "firewall.ipv4[0].rules[0]"
             "routes[0].device 'eth0': an unreachable route has no device",
         ),
         (
+            lambda: replace(B, routes=(B.routes[0], replace(B.routes[1], metric=5000))),
+            (
+                "routes[1].metric '5000': must be 4294967295:"
+                " a guard is known by it, and made first and removed last"
+            ),
+        ),
+        (
             lambda: replace(B, routes=(B.routes[1], B.routes[1])),
             "routes[1].destination '10.244.0.0/16': a second route with metric 4294967295",
         ),
@@ -227,3 +234,12 @@ V4_GUARD = "firewall.ipv4[0].rules[0]"
 )
 def test_a_host_that_does_not_fit_is_named(make: Callable[[], HostState], expected: str) -> None:
     assert [f"hosts/b.json: {expected}"] == complaints(MESH, A, make())
+
+
+def test_one_host_is_checked_without_the_documents_of_the_others() -> None:
+    assert check_host(MESH, A) == ()
+    shared = with_peer(endpoint="192.0.2.1:9806")
+    assert [str(problem) for problem in check_host(shared, with_bridge(mtu=1500))] == [
+        "hosts/b.json: bridge.mtu '1500': must not exceed the WireGuard device's, 1440",
+        f"{PEER_B}.endpoint '192.0.2.1:9806': peer 'a' has the same",
+    ]
