@@ -19,12 +19,12 @@ help: ## List what can be made
 .PHONY: demo
 demo: ## Show the whole story with three hosts in network namespaces (root; else its offline half)
 	@tools/install-system.sh base lab
-	@$(MAKE) $(INSTALLED)
+	@$(MAKE) -s $(INSTALLED)
 	@PATH="$(abspath $(BIN)):$$PATH:/usr/sbin:/sbin" $(BIN)/python tools/demo.py
 
 .PHONY: test
 test: system kernel ## Run all tests; a tier that cannot run here says why
-	@$(MAKE) $(INSTALLED)
+	@$(MAKE) -s $(INSTALLED)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 .PHONY: check
