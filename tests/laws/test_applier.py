@@ -8,7 +8,10 @@ import pytest
 from damage import DAMAGE
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from inventories import inventories
+from msgspec.structs import replace
 from scenes import (
+    PUBLIC,
     Scene,
     build_inventory,
     converged,
@@ -21,6 +24,8 @@ from applier.destroy import plan_destroy
 from applier.errors import HostError, Unobservable
 from applier.fake import Killed
 from applier.fake.path import Fate, fate_of
+from applier.plan_document import dump_plan, load_plan
+from compiler.inventory import Inventory
 from schemas.state import ResolvedHost
 
 pytestmark = pytest.mark.law
@@ -367,3 +372,29 @@ def test_any_mixture_of_damage_is_healed_in_one_apply_to_any_state(
     assert scene.plan().changes == ()
     assert dump_all(scene.host) == wanted
     assert dump_foreign(scene.host) == foreign
+
+
+@settings(max_examples=60, deadline=None)
+@given(before=inventories(), after=inventories(), userspace=st.booleans())
+def test_any_mesh_converges_changes_and_leaves_without_a_trace(
+    before: Inventory, after: Inventory, *, userspace: bool
+) -> None:
+    scene = Scene(as_first_node(before), userspace=userspace)
+    first = dump_all(scene.host)
+    for inventory in (before, after):
+        scene.resolved = as_first_node(inventory)
+        assert load_plan(dump_plan(scene.plan())) == scene.plan()
+        assert scene.converge().exit_code == 0
+        scene.writes()
+        assert scene.plan().changes == ()
+        assert scene.converge().exit_code == 0
+        assert scene.writes() == []
+    assert scene.destroy().exit_code == 0
+    assert dump_all(scene.host) == first
+
+
+def as_first_node(inventory: Inventory) -> ResolvedHost:
+    """Return the desired state of an inventory's first node, with the scene's key."""
+    first, *others = inventory.nodes
+    own = replace(first, public_key=PUBLIC)
+    return resolve_host(replace(inventory, nodes=(own, *others)), own.name)
