@@ -130,7 +130,11 @@ def _observe(view: View, scope: Scope) -> Observation:
 def _holds(view: View, variant: IptablesVariant, marks: tuple[str, ...]) -> bool:
     """Whether a variant's mangle table, of either family, has one of these chains."""
     for ipv6 in (False, True):
-        mangle = view.iptables_save(variant, ipv6=ipv6).partition("*mangle\n")[2].partition("\nCOMMIT")[0]
+        mangle = (
+            view.iptables_save(variant, ipv6=ipv6)
+            .partition("*mangle\n")[2]
+            .partition("\nCOMMIT")[0]
+        )
         if any(line.startswith(marks) for line in mangle.splitlines()):
             return True
     return False
