@@ -9,13 +9,6 @@ from schemas.state import IptablesVariant, Value
 from schemas.values import Endpoint, InterfaceName, NodeName, Prefix, PublicKey
 
 
-class Place(Value, frozen=True, kw_only=True):
-    """Where an object was written, for errors and for ``explain``."""
-
-    file: str
-    line: int
-
-
 class Mesh(Value, frozen=True, kw_only=True):
     """The one ``Mesh``, defaults filled in."""
 
@@ -44,7 +37,6 @@ class Node(Value, frozen=True, kw_only=True):
     listen_port: int
     underlay_mtu: int
     persistent_keepalive: int
-    place: Place
 
 
 class Inventory(Value, frozen=True, kw_only=True):

@@ -58,7 +58,6 @@ class Reach(NamedTuple):
 
     version: int
     address: int
-    port: int
     endpoint: Endpoint
 
     def is_in(self, network: Network) -> bool:
@@ -132,7 +131,7 @@ def parse_reach(host: str, port: int) -> Reach:
             rule = f"is in {network.prefix} ({meaning}): other nodes cannot reach this one there"
             raise InvalidTextError(rule)
     shown = address.text if address.version == 4 else f"[{address.text}]"  # noqa: PLR2004 - the IP version
-    return Reach(address.version, address.number, port, Endpoint(f"{shown}:{port}"))
+    return Reach(address.version, address.number, Endpoint(f"{shown}:{port}"))
 
 
 def _split_endpoint(text: str, default_port: int) -> tuple[str, str]:

@@ -23,7 +23,6 @@ class Member(Value, frozen=True, kw_only=True):
 
     object: Object
     """Its MeshNode."""
-    node: Object | None
     public_key: PublicKey
     """Empty when there is none, or none that is valid."""
     networks: tuple[Placed, ...]
@@ -72,7 +71,6 @@ def read_member(mesh_node: Object, node: Object | None, mesh: Mesh) -> Member:
     reach, bad_reach = _read_reach(mesh_node, node, port)
     return Member(
         object=mesh_node,
-        node=node,
         public_key=PublicKey(mesh_node.get("spec", "publicKey") or ""),
         networks=networks,
         reach=reach,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from compiler.check import check_members
-from compiler.inventory import Inventory, Mesh, Node, Place
+from compiler.inventory import Inventory, Mesh, Node
 from compiler.lines import locate
 from compiler.mesh import read_mesh
 from compiler.node import Member, join, read_member
@@ -72,7 +72,7 @@ def _build(objects: Objects, sources: Sequence[Source], readings: Sequence[Readi
     warnings = (*objects.warnings, *halves, *warn_of_members(mesh, members))
     return Inventory(
         mesh=mesh.mesh,
-        nodes=tuple(_build_node(member, names) for member in members),
+        nodes=tuple(_build_node(member) for member in members),
         warnings=tuple(sorted(locate(warnings, sources, readings))),
         skipped=objects.skipped,
     )
@@ -148,7 +148,7 @@ def _name_strangers(kind: str, objects: Objects, names: Sequence[str]) -> str:
     return ""
 
 
-def _build_node(member: Member, names: Sequence[str]) -> Node:
+def _build_node(member: Member) -> Node:
     return Node(
         name=NodeName(member.object.name),
         public_key=member.public_key,
@@ -157,5 +157,4 @@ def _build_node(member: Member, names: Sequence[str]) -> Node:
         listen_port=member.listen_port,
         underlay_mtu=member.underlay_mtu,
         persistent_keepalive=member.persistent_keepalive,
-        place=Place(file=names[member.object.source], line=member.object.line),
     )

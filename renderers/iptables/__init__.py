@@ -8,7 +8,7 @@ All values here are of one IP family. How the pieces fit::
     parts_of(observed), parts_of(desired)           # key -> value, to plan and print
     text = transaction(observed, desired)           # load with iptables-restore --noflush
     text = transaction(observed, ruleset_of(parts)) # the same for some of the parts
-    text = removal(observed)                        # leave nothing of ours
+    text = transaction(observed, Ruleset())         # leave nothing of ours
 
 Rules are compared as text in one spelling (see :mod:`renderers.iptables.text`): an edited rule
 is seen although its mark was kept. The mark, ``wormhole:<12 hex digits> <reason>``, tells people
@@ -27,7 +27,7 @@ from renderers.iptables.ruleset import (
     parts_of,
     ruleset_of,
 )
-from renderers.iptables.transactions import removal, transaction
+from renderers.iptables.transactions import transaction
 
 __all__ = [
     "Jump",
@@ -39,7 +39,6 @@ __all__ = [
     "find_hidden",
     "parts_of",
     "read",
-    "removal",
     "render",
     "ruleset_of",
     "transaction",

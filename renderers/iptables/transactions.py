@@ -15,8 +15,6 @@ _ORDER: Final = ("mangle", "filter", "nat")
 the outside answers. Tables that we leave altogether come after all others, in reverse: the guard
 is the last to go."""
 
-_EMPTY: Final = Ruleset()
-
 
 def transaction(before: Ruleset, after: Ruleset) -> str:
     """Return the least input for ``iptables-restore --noflush`` that turns before into after.
@@ -31,11 +29,6 @@ def transaction(before: Ruleset, after: Ruleset) -> str:
     arriving = sorted(_tables_of(after), key=_rank)
     leaving = sorted(_tables_of(before) - _tables_of(after), key=_rank, reverse=True)
     return "".join(_write_table(table, before, after) for table in arriving + leaving)
-
-
-def removal(before: Ruleset) -> str:
-    """Return the input that removes everything of ours, and nothing else."""
-    return transaction(before, _EMPTY)
 
 
 def _rank(table: str) -> tuple[int, str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from compiler.inventory import Inventory, Mesh, Node, Place
+from compiler.inventory import Inventory, Mesh, Node
 from compiler.parse import parse
 from compiler.source import Source
 from schemas.problems import Problems
@@ -41,7 +41,7 @@ def parse_objects(*objects: object) -> Inventory:
 
 
 def node(**fields: object) -> Node:
-    """The node that :func:`mesh_node` gives, in line 2."""
+    """The node that :func:`mesh_node` gives."""
     given = {
         "name": NodeName("node-a"),
         "public_key": PublicKey(KEY_A),
@@ -50,7 +50,6 @@ def node(**fields: object) -> Node:
         "listen_port": 9806,
         "underlay_mtu": 1500,
         "persistent_keepalive": 0,
-        "place": Place(file="-", line=2),
     }
     return Node(**given | fields)  # type: ignore[arg-type]  # a test's shorthand
 
@@ -294,16 +293,6 @@ def test_typed_lists_of_the_api_server_are_unfolded() -> None:
         {"apiVersion": "v1", "kind": "NodeList", "items": [core]},
     )
     assert [each.name for each in inventory.nodes] == ["node-a"]
-
-
-def test_places_are_those_of_the_mesh_nodes() -> None:
-    first = yaml.safe_dump_all([mesh(), mesh_node(podCIDRs=["10.244.0.0/24"])])
-    items = [mesh_node("node-b", publicKey=KEY_B, podCIDRs=["10.244.1.0/24"])]
-    second = json.dumps({"apiVersion": "v1", "kind": "List", "items": items}, indent=1)
-    inventory = parse([Source(name="a.yaml", text=first), Source(name="b.json", text=second)])
-    places = [each.place for each in inventory.nodes]
-    line = first.split("\n").index("---") + 2
-    assert places == [Place(file="a.yaml", line=line), Place(file="b.json", line=5)]
 
 
 def test_what_is_wrong_with_a_node_that_is_left_out_does_not_matter() -> None:

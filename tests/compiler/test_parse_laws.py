@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.inventory import Inventory, Place
+from compiler.inventory import Inventory
 from compiler.parse import parse
 from compiler.source import Source
 from schemas.problems import Problem, Problems
@@ -23,7 +23,6 @@ KEYS = [
     "arnx6499M4j0+dWG9m6Z/VQIDfLERvDlhmiwnAihbdA=",
     "9CFJmPD5uzBCUWVv8NWKlGaQyuMjMqXcNSYjqhNLNnU=",
 ]
-NOWHERE = Place(file="", line=0)
 
 
 def objects_of(count: int) -> list[dict[str, object]]:
@@ -42,7 +41,6 @@ def objects_of(count: int) -> list[dict[str, object]]:
 def without_places(inventory: Inventory) -> Inventory:
     return msgspec.structs.replace(
         inventory,
-        nodes=tuple(msgspec.structs.replace(node, place=NOWHERE) for node in inventory.nodes),
         warnings=tuple(sorted(map(without_place, inventory.warnings))),
     )
 

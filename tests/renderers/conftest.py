@@ -7,7 +7,7 @@ from lab.namespace import Namespace
 from lab.requirements import missing
 
 from compiler.compile import Documents, compile_mesh
-from compiler.inventory import Inventory, Mesh, Node, Place
+from compiler.inventory import Inventory, Mesh, Node
 from schemas.resolve import resolve
 from schemas.state import ResolvedHost
 from schemas.values import Endpoint, NodeName, Prefix, PublicKey
@@ -28,7 +28,6 @@ def _node(number: int, endpoint: str | None) -> Node:
         listen_port=9806,
         underlay_mtu=1500,
         persistent_keepalive=25 if number == 1 else 0,
-        place=Place(file="mesh.yaml", line=1),
     )
 
 

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 from hypothesis import strategies as st
 
-from compiler.inventory import Inventory, Mesh, Node, Place
+from compiler.inventory import Inventory, Mesh, Node
 from schemas.values import Endpoint, NodeName, Prefix, PublicKey
 
 
@@ -28,7 +28,6 @@ def make_node(name: str, *pod_cidrs: str, **fields: object) -> Node:
         "listen_port": 9806,
         "underlay_mtu": 1500,
         "persistent_keepalive": 0,
-        "place": Place(file="nodes.yaml", line=1),
     }
     return Node(
         name=NodeName(name),

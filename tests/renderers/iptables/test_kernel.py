@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from lab.namespace import Namespace
 
-from renderers.iptables import OwnedChain, Ruleset, read, removal, render, transaction, write
+from renderers.iptables import OwnedChain, Ruleset, read, render, transaction, write
 from schemas.document import load_host
 from schemas.state import Position, ResolvedHost
 
@@ -88,7 +88,7 @@ def test_a_removal_leaves_every_foreign_rule_and_nothing_else(
 ) -> None:
     before = tables.restore("")
     loaded = tables.restore(transaction(Ruleset(), desired))
-    after = tables.restore(removal(read(loaded)))
+    after = tables.restore(transaction(read(loaded), Ruleset()))
     assert Ruleset() == read(after)
     assert _foreign(before) == _foreign(after)
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from renderers.iptables import Ruleset, parts_of, read, removal, ruleset_of, transaction, write
+from renderers.iptables import Ruleset, parts_of, read, ruleset_of, transaction, write
 from schemas.state import Chain, Hook, Position, Rule, Stage, Verdict
 from schemas.values import InterfaceName, Prefix
 
@@ -163,7 +163,7 @@ def test_one_transaction_leads_from_anywhere_to_what_is_desired(
 @given(_kernels())
 def test_a_removal_leaves_nothing_of_ours_and_all_that_is_foreign(kernel: Iptables) -> None:
     foreign = kernel.foreign()
-    kernel.restore(removal(read(kernel.save())))
+    kernel.restore(transaction(read(kernel.save()), Ruleset()))
     assert Ruleset() == read(kernel.save())
     assert foreign == kernel.foreign()
 

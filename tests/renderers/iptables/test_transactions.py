@@ -7,7 +7,6 @@ from renderers.iptables import (
     OwnedChain,
     Ruleset,
     parts_of,
-    removal,
     ruleset_of,
     transaction,
     write,
@@ -30,7 +29,7 @@ def test_equal_rulesets_need_no_transaction(desired: Ruleset) -> None:
 
 def test_the_guard_comes_first_and_goes_last(desired: Ruleset) -> None:
     assert _tables(transaction(Ruleset(), desired)) == ["mangle", "filter", "nat"]
-    assert _tables(removal(desired)) == ["nat", "filter", "mangle"]
+    assert _tables(transaction(desired, Ruleset())) == ["nat", "filter", "mangle"]
 
 
 def test_a_table_that_stays_is_written_before_one_that_goes(
@@ -83,7 +82,7 @@ def test_stale_chains_are_emptied_before_any_is_removed() -> None:
 -X WORMHOLE-B
 COMMIT
 """
-    assert expected == removal(Ruleset(chains=chains))
+    assert expected == transaction(Ruleset(chains=chains), Ruleset())
 
 
 def test_a_chain_called_last_is_appended(desired: Ruleset) -> None:
