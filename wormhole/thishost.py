@@ -41,7 +41,7 @@ def open_host(paths: Paths) -> Iterator[tuple[Host, Vault]]:
 
     """
     from applier.keys import open_vault  # noqa: PLC0415 - brings cryptography
-    from applier.linux import LinuxHost  # noqa: PLC0415 - brings pyroute2, 170 ms
+    from applier.linux import LinuxHost  # noqa: PLC0415 - only what acts on a host pays for it
     from applier.linux.files import Files  # noqa: PLC0415
 
     vault, _ = open_vault(Files(), paths)
@@ -52,7 +52,7 @@ def open_host(paths: Paths) -> Iterator[tuple[Host, Vault]]:
 @contextmanager
 def open_host_without_key(paths: Paths) -> Iterator[Host]:
     """Yield the doors to this machine for who removes: marks say what is ours, not the key."""
-    from applier.linux import LinuxHost  # noqa: PLC0415 - brings pyroute2, 170 ms
+    from applier.linux import LinuxHost  # noqa: PLC0415 - only what acts on a host pays for it
 
     with LinuxHost(Vault(os.urandom(32)), paths.run) as host:
         yield host

@@ -1,4 +1,4 @@
-"""The real host: netlink, tools, files. The only corner with pyroute2 and subprocess."""
+"""The real host: netlink, tools, files. The only corner that starts processes."""
 
 from applier.linux.host import LinuxHost
 

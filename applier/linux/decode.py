@@ -1,8 +1,7 @@
 """Links, addresses and routes from the bytes of rtnetlink messages.
 
 Types, headers and attributes are those of ``linux/if_link.h``, ``linux/if_addr.h`` and
-``linux/rtnetlink.h``. Reading them here takes 12 us a route, where pyroute2 takes 60, and
-nothing of the 210 ms that importing pyroute2 takes: a plan without changes never pays them.
+``linux/rtnetlink.h``.
 """
 
 import errno

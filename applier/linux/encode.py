@@ -1,126 +1,105 @@
 """Changes to links, addresses and routes, as the payloads of rtnetlink messages.
 
-pyroute2 encodes them. Only its three message classes are used: its sockets hide interrupted
-dumps, and its package imports twenty protocols.
+The mirror of :mod:`applier.linux.decode`; the formats are named there.
 """
 
-import importlib.util
 import socket
-import sys
-from collections.abc import Sequence
-from functools import cache
-from typing import Any, Final, NamedTuple
+import struct
+from ipaddress import ip_address
+from typing import Final
 
 from applier.host import LiveRoute
 from applier.linux.decode import (
+    ADDRESS_HEADER,
+    IFA_ADDRESS,
+    IFA_FLAGS,
+    IFA_LOCAL,
     IFF_UP,
+    IFLA_ADDRESS,
+    IFLA_GROUP,
+    IFLA_IFNAME,
+    IFLA_INFO_KIND,
+    IFLA_LINKINFO,
+    IFLA_MTU,
+    LINK_HEADER,
+    ROUTE_HEADER,
     ROUTE_TYPES,
     RT_SCOPE_LINK,
     RT_TABLE_MAIN,
+    RTA_DST,
+    RTA_GATEWAY,
+    RTA_OIF,
+    RTA_PRIORITY,
+    RTA_TABLE,
     AddressRecord,
 )
+from applier.linux.framing import attribute, nested
 from schemas.values import is_ipv6
 
-_MESSAGE_HEADER_SIZE: Final = 16
+_U32: Final = struct.Struct("=I")
 _IFA_F_NODAD: Final = 0x02
 _RT_SCOPE_UNIVERSE: Final = 0
 _RT_SCOPE_NOWHERE: Final = 255
 _TYPE_NUMBERS: Final = {name: number for number, name in ROUTE_TYPES.items()}
 
-_Attributes = Sequence[tuple[str, object]]
 
-
-class _Classes(NamedTuple):
-    """pyroute2's message classes."""
-
-    link: Any
-    address: Any
-    route: Any
-
-
-@cache
-def _classes() -> _Classes:
-    """Import the three message classes without the rest of pyroute2: 48 ms instead of 210.
-
-    A submodule needs its package to be in ``sys.modules``, not to have been run. So an empty
-    package stands there meanwhile, and all of it is taken out again afterwards: who imports
-    pyroute2 later gets a whole one.
-    """
-    spec = importlib.util.find_spec("pyroute2")
-    if spec is None or "pyroute2" in sys.modules:
-        return _import_classes()
-    sys.modules["pyroute2"] = importlib.util.module_from_spec(spec)
-    try:
-        return _import_classes()
-    finally:
-        for name in [name for name in sys.modules if name.partition(".")[0] == "pyroute2"]:
-            del sys.modules[name]
-
-
-def _import_classes() -> _Classes:
-    # Only a run that changes something pays for these.
-    from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg  # noqa: PLC0415 - see above
-    from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg  # noqa: PLC0415 - see above
-    from pyroute2.netlink.rtnl.rtmsg import rtmsg  # noqa: PLC0415 - see above
-
-    return _Classes(link=ifinfmsg, address=ifaddrmsg, route=rtmsg)
-
-
-def new_bridge(name: str, *, mac: str, group: int) -> bytes:
-    """Encode a bridge to be made, down."""
-    kind = {"attrs": [("IFLA_INFO_KIND", "bridge")]}
-    attributes = [
-        ("IFLA_IFNAME", name),
-        ("IFLA_ADDRESS", mac),
-        ("IFLA_GROUP", group),
-        ("IFLA_LINKINFO", kind),
+def new_link(name: str, kind: str, *, group: int, mac: str | None = None) -> bytes:
+    """Encode a link to be made, down, with its mark of ownership in the same message."""
+    parts = [
+        LINK_HEADER.pack(socket.AF_UNSPEC, 0, 0, 0, 0),
+        attribute(IFLA_IFNAME, name.encode() + b"\0"),
+        _number(IFLA_GROUP, group),
+        nested(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, kind.encode())),
     ]
-    return _encode(_classes().link, attributes)
+    if mac is not None:
+        parts.append(_mac(mac))
+    return b"".join(parts)
 
 
 def changed_link(
-    index: int, *, mtu: int | None, mac: str | None, group: int | None, up: bool | None
+    index: int,
+    *,
+    mtu: int | None = None,
+    mac: str | None = None,
+    group: int | None = None,
+    up: bool | None = None,
 ) -> bytes:
     """Encode what is given about a link.
 
     The index names it: with a name alone, the kernel takes ``IFLA_GROUP`` for the group whose
     links are to be changed (``__rtnl_newlink``, ``net/core/rtnetlink.c``).
     """
-    given = {"IFLA_ADDRESS": mac, "IFLA_MTU": mtu, "IFLA_GROUP": group}
-    attributes = [(name, value) for name, value in given.items() if value is not None]
     change = 0 if up is None else IFF_UP
-    return _encode(
-        _classes().link, attributes, index=index, flags=IFF_UP if up else 0, change=change
-    )
+    parts = [LINK_HEADER.pack(socket.AF_UNSPEC, 0, index, IFF_UP if up else 0, change)]
+    if mac is not None:
+        parts.append(_mac(mac))
+    if mtu is not None:
+        parts.append(_number(IFLA_MTU, mtu))
+    if group is not None:
+        parts.append(_number(IFLA_GROUP, group))
+    return b"".join(parts)
 
 
 def link_of(index: int) -> bytes:
     """Encode a link to be deleted."""
-    return _encode(_classes().link, [], index=index)
+    return changed_link(index)
+
+
+def link_named(name: str) -> bytes:
+    """Encode a link to be deleted, whatever its index."""
+    return changed_link(0) + attribute(IFLA_IFNAME, name.encode() + b"\0")
 
 
 def new_address(index: int, address: str) -> bytes:
     """Encode an address to be added; an IPv6 one is used at once, without asking around."""
     local, _, length = address.partition("/")
-    attributes: list[tuple[str, object]] = [("IFA_LOCAL", local), ("IFA_ADDRESS", local)]
-    if is_ipv6(address):
-        attributes.append(("IFA_FLAGS", _IFA_F_NODAD))
-    family = _family(address)
-    return _encode(
-        _classes().address, attributes, family=family, prefixlen=int(length), index=index
-    )
+    payload = _address(index, _family(address), int(length), local, local)
+    return payload + _number(IFA_FLAGS, _IFA_F_NODAD) if is_ipv6(address) else payload
 
 
 def old_address(index: int, record: AddressRecord) -> bytes:
     """Encode an address to be deleted: the local one, its peer and its length must match."""
-    attributes = [("IFA_LOCAL", record.local), ("IFA_ADDRESS", record.peer)]
-    return _encode(
-        _classes().address,
-        attributes,
-        family=record.family,
-        prefixlen=record.length,
-        index=index,
-    )
+    return _address(index, record.family, record.length, record.local, record.peer)
 
 
 def new_route(route: LiveRoute, index: int) -> bytes:
@@ -134,51 +113,40 @@ def old_route(route: LiveRoute, index: int) -> bytes:
     return _route(route, index, _RT_SCOPE_NOWHERE)
 
 
+def _address(index: int, family: int, length: int, local: str, peer: str) -> bytes:
+    header = ADDRESS_HEADER.pack(family, length, 0, 0, index)
+    return header + _packed(IFA_LOCAL, local) + _packed(IFA_ADDRESS, peer)
+
+
 def _route(route: LiveRoute, index: int, scope: int) -> bytes:
     network, _, length = route.destination.partition("/")
-    attributes: list[tuple[str, object]] = [
-        ("RTA_TABLE", RT_TABLE_MAIN),
-        ("RTA_PRIORITY", route.metric),
+    kind = _TYPE_NUMBERS[route.type]
+    family = _family(route.destination)
+    parts = [
+        ROUTE_HEADER.pack(family, int(length), 0, 0, RT_TABLE_MAIN, route.protocol, scope, kind, 0),
+        _number(RTA_TABLE, RT_TABLE_MAIN),
+        _number(RTA_PRIORITY, route.metric),
     ]
     if length != "0":
-        attributes.append(("RTA_DST", network))
+        parts.append(_packed(RTA_DST, network))
     if index:
-        attributes.append(("RTA_OIF", index))
+        parts.append(_number(RTA_OIF, index))
     if route.gateway:
-        attributes.append(("RTA_GATEWAY", route.gateway))
-    return _encode(
-        _classes().route,
-        attributes,
-        family=_family(route.destination),
-        dst_len=int(length),
-        table=RT_TABLE_MAIN,
-        proto=route.protocol,
-        scope=scope,
-        type=_TYPE_NUMBERS[route.type],
-    )
+        parts.append(_packed(RTA_GATEWAY, route.gateway))
+    return b"".join(parts)
 
 
 def _family(text: str) -> int:
     return socket.AF_INET6 if is_ipv6(text) else socket.AF_INET
 
 
-def _encode(
-    message_class: Any,  # noqa: ANN401 - pyroute2 has no types
-    attributes: _Attributes,
-    **fields: int,
-) -> bytes:
-    """Encode one message without its header.
+def _number(kind: int, number: int) -> bytes:
+    return attribute(kind, _U32.pack(number))
 
-    pyroute2 leaves out, in silence, what it does not know by name; here that is an error.
-    """
-    message = message_class()
-    known = {name for name, *_ in message_class.fields}
-    unknown = [name for name in fields if name not in known]
-    unknown += [name for name, _ in attributes if not message.valid_nla(name)]
-    if unknown:
-        raise ValueError(f"{message_class.__name__} has no {', '.join(unknown)}")
-    for name, value in fields.items():
-        message[name] = value
-    message["attrs"] = list(attributes)
-    message.encode()
-    return bytes(message.data[_MESSAGE_HEADER_SIZE:])
+
+def _packed(kind: int, address: str) -> bytes:
+    return attribute(kind, ip_address(address).packed)
+
+
+def _mac(mac: str) -> bytes:
+    return attribute(IFLA_ADDRESS, bytes.fromhex(mac.replace(":", "")))

@@ -111,7 +111,7 @@ class NetworkDoors:
 
         """
         with _changing("create bridge", name):
-            payload = encode.new_bridge(name, mac=mac, group=group)
+            payload = encode.new_link(name, "bridge", group=group, mac=mac)
             self._conversation().request(RTM_NEWLINK, payload, NLM_F_CREATE | NLM_F_EXCL)
         self.set_link(name, mtu=mtu)
 

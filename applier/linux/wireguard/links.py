@@ -6,21 +6,11 @@ device and its mark of ownership must come about together.
 
 import errno
 import socket
-import struct
-from typing import Final
 
 from applier.errors import Exists, HostError, Missing, Unsupported
-from applier.linux.decode import (
-    IFLA_GROUP,
-    IFLA_IFNAME,
-    IFLA_INFO_KIND,
-    IFLA_LINKINFO,
-    LINK_HEADER,
-    RTM_DELLINK,
-    RTM_NEWLINK,
-    RTM_SETLINK,
-)
-from applier.linux.framing import NetlinkError, attribute, nested
+from applier.linux import encode
+from applier.linux.decode import RTM_DELLINK, RTM_NEWLINK, RTM_SETLINK
+from applier.linux.framing import NetlinkError
 from applier.linux.netlink import (
     NETLINK_ROUTE,
     NLM_F_CREATE,
@@ -29,8 +19,6 @@ from applier.linux.netlink import (
     OpenChannel,
     SocketChannel,
 )
-
-_U32: Final = struct.Struct("=I")
 
 
 def create_link(
@@ -43,11 +31,13 @@ def create_link(
         Exists: a link of that name is already there.
 
     """
-    info = nested(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, kind.encode()))
-    payload = _header() + _name(name) + _group(group) + info
-    flags = NLM_F_CREATE | NLM_F_EXCL
     try:
-        _request(RTM_NEWLINK, payload, flags, open_channel)
+        _request(
+            RTM_NEWLINK,
+            encode.new_link(name, kind, group=group),
+            NLM_F_CREATE | NLM_F_EXCL,
+            open_channel,
+        )
     except NetlinkError as error:
         classes = {errno.EEXIST: Exists, errno.EOPNOTSUPP: Unsupported}
         raise classes.get(error.code, HostError)(
@@ -56,17 +46,12 @@ def create_link(
 
 
 def set_group(name: str, group: int, open_channel: OpenChannel = SocketChannel) -> None:
-    """Put a link into a group. Raises :class:`Missing` if it is not there.
-
-    The index is sent, not the name: without an index, a kernel takes ``IFLA_GROUP`` for the
-    group whose links to change (``rtnl_newlink``).
-    """
+    """Put a link into a group. Raises :class:`Missing` if it is not there."""
     index = link_index(name)
     if not index:
         raise Missing("set group of link", name, "no such link", errno.ENODEV)
-    payload = _header(index) + _group(group)
     try:
-        _request(RTM_SETLINK, payload, 0, open_channel)
+        _request(RTM_SETLINK, encode.changed_link(index, group=group), 0, open_channel)
     except NetlinkError as error:
         raise _failure("set group of link", name, error) from error
 
@@ -74,7 +59,7 @@ def set_group(name: str, group: int, open_channel: OpenChannel = SocketChannel) 
 def delete_link(name: str, open_channel: OpenChannel = SocketChannel) -> None:
     """Delete a link. Raises :class:`Missing` if it is not there."""
     try:
-        _request(RTM_DELLINK, _header() + _name(name), 0, open_channel)
+        _request(RTM_DELLINK, encode.link_named(name), 0, open_channel)
     except NetlinkError as error:
         raise _failure("delete link", name, error) from error
 
@@ -95,15 +80,3 @@ def _request(kind: int, payload: bytes, flags: int, open_channel: OpenChannel) -
 def _failure(operation: str, name: str, error: NetlinkError) -> HostError:
     kind = Missing if error.code == errno.ENODEV else HostError
     return kind(operation, name, error.reason, error.code)
-
-
-def _header(index: int = 0) -> bytes:
-    return LINK_HEADER.pack(socket.AF_UNSPEC, 0, index, 0, 0)
-
-
-def _name(name: str) -> bytes:
-    return attribute(IFLA_IFNAME, name.encode() + b"\0")
-
-
-def _group(group: int) -> bytes:
-    return attribute(IFLA_GROUP, _U32.pack(group))
