@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import jsonschema_rs
@@ -27,8 +27,9 @@ _TOO_DEEP: Final = "is nested too deep to say what is wrong with it"
 
 def load_schema(name: str) -> dict[str, Any]:
     """Read ``<name>.schema.json`` from this package. A fresh copy each time."""
-    text = resources.files("schemas").joinpath(f"{name}{_SUFFIX}").read_text(encoding="utf-8")
-    schema: dict[str, Any] = json.loads(text)
+    # Not importlib.resources, which imports tempfile and inspect: 13 ms of every start.
+    file = Path(__file__).with_name(f"{name}{_SUFFIX}")
+    schema: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return schema
 
 

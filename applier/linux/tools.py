@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from applier.errors import HostError, Unobservable, Unsupported
+from applier.linux.programs import find_program
 from applier.linux.writes import write
 from renderers.iptables import find_hidden
 from schemas.state import IptablesVariant
-
-_FOLDERS: Final = ("/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin")
-"""Searched after ``PATH``, which lacks the first two for many a service."""
 
 _TIMEOUT: Final = 60.0
 """Seconds for one call; ``--wait`` is a sixth of it."""
@@ -89,19 +87,9 @@ class Iptables:
 
 
 @cache
-def _find(name: str) -> str | None:
-    """Return the absolute path of a program."""
-    for folder in (*os.get_exec_path(), *_FOLDERS):
-        path = Path(folder, name)
-        if path.is_absolute() and os.access(path, os.X_OK):
-            return str(path)
-    return None
-
-
-@cache
 def _default_variant() -> IptablesVariant | None:
     """Ask the host's ``iptables`` which variant it is; releases before 1.8 do not say: legacy."""
-    program = _find("iptables")
+    program = find_program("iptables")
     if program is None:
         return None
     says_nft = "nf_tables" in _run(Unobservable, program, "", "--version").stdout
@@ -111,9 +99,9 @@ def _default_variant() -> IptablesVariant | None:
 def _program(variant: IptablesVariant, verb: str, *, ipv6: bool) -> str | None:
     """Return the variant's program: by its own name, or the plain one where that is the same."""
     family = "ip6tables" if ipv6 else "iptables"
-    path = _find(f"{family}-{variant}-{verb}")
+    path = find_program(f"{family}-{variant}-{verb}")
     if path is None and _default_variant() is variant:
-        path = _find(f"{family}-{verb}")
+        path = find_program(f"{family}-{verb}")
     return path
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from applier.errors import HostError, Unsupported
+from applier.linux.programs import find_program
 
 PROGRAM: Final = "wireguard-go"
 _TUN: Final = Path("/dev/net/tun")
@@ -26,12 +26,12 @@ def require() -> str:
         Unsupported: it or the TUN driver is not there; says what to install.
 
     """
-    program = shutil.which(PROGRAM)
+    program = find_program(PROGRAM)
     if program is None:
         raise Unsupported(
             "find",
             PROGRAM,
-            "not on PATH; install it, or a kernel with the wireguard module",
+            "not installed; install it, or a kernel with the wireguard module",
         )
     if not _TUN.exists():
         raise Unsupported("find", str(_TUN), "the TUN driver is not there; try modprobe tun")
@@ -127,7 +127,7 @@ def _await(condition: Callable[[], bool], timeout: float) -> bool:
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.005)
+        time.sleep(0.001)
     return True
 
 

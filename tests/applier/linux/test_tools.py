@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from applier.errors import HostError, Unobservable, Unsupported
-from applier.linux import tools
+from applier.linux import programs, tools
 from applier.linux.host import LinuxHost
 from applier.linux.tools import Iptables
 from schemas.state import IptablesVariant
@@ -94,7 +94,7 @@ def test_both_variants_are_there_the_default_first(host: LinuxHost) -> None:
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
     """Give the test a machine that has no other tools than those it installs."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(tools, "_FOLDERS", ())
+    monkeypatch.setattr(programs, "_FOLDERS", ())
     monkeypatch.setattr(tools, "_FIRST_PAUSE", 0)
     monkeypatch.setattr(tools, "_has_legacy_tables", lambda *, ipv6: not ipv6)
 
@@ -104,10 +104,10 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         path.chmod(0o755)
         return path
 
-    tools._find.cache_clear()
+    programs.find_program.cache_clear()
     tools._default_variant.cache_clear()
     yield write_script
-    tools._find.cache_clear()
+    programs.find_program.cache_clear()
     tools._default_variant.cache_clear()
 
 

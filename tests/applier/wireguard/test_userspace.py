@@ -159,11 +159,11 @@ def test_a_foreign_link_of_the_name_is_left_alone(door: UserspaceWireGuard) -> N
 def test_without_the_program_userspace_is_unsupported(
     vault: Vault, run_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(process, "find_program", lambda _name: None)
     with pytest.raises(Unsupported) as caught:
         UserspaceWireGuard(vault, run_dir, tmp_path).create(NAME, GROUP)
     assert str(caught.value) == (
-        "find wireguard-go: not on PATH; install it, or a kernel with the wireguard module"
+        "find wireguard-go: not installed; install it, or a kernel with the wireguard module"
     )
     assert not run_dir.exists()
 
