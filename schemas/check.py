@@ -5,12 +5,13 @@ The compiler writes no such state. People do, with an editor or a merge.
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
+from ipaddress import ip_interface, ip_network
 from typing import Final
 
 from schemas.document import host_file_name
 from schemas.marks import WORST_METRIC
 from schemas.problems import Problem, spell_path
+from schemas.ranges import find_range, prefix_rule
 from schemas.state import Chain, HostState, MeshState, Peer, Route, RouteType, Value
 from schemas.values import NodeName, is_ipv6, sorted_prefixes
 
@@ -68,7 +69,7 @@ def _check_mesh(mesh: MeshState) -> Iterator[Problem]:
 def _check_peer(place: str, peer: Peer) -> Iterator[Problem]:
     sound = True
     for index, prefix in enumerate(peer.allowed_ips):
-        if rule := _prefix_rule(prefix):
+        if rule := prefix_rule(prefix):
             sound = False
             yield _in_mesh(f"{place}.allowedIPs[{index}]", prefix, rule)
     if sound and peer.allowed_ips != (ordered := sorted_prefixes(peer.allowed_ips)):
@@ -107,15 +108,10 @@ def _overlaps(group: str, peers: dict[NodeName, Peer]) -> Iterator[Problem]:
 def _claims(peers: dict[NodeName, Peer]) -> Iterator[_Claim]:
     for owner, peer in peers.items():
         for prefix in peer.allowed_ips:
-            if isinstance(network := _network(prefix), str):
+            if isinstance(found := find_range(prefix), str):
                 continue
-            yield _Claim(
-                ipv6=is_ipv6(prefix),
-                first=int(network.network_address),
-                last=int(network.broadcast_address),
-                prefix=prefix,
-                owner=owner,
-            )
+            first, last = found
+            yield _Claim(ipv6=is_ipv6(prefix), first=first, last=last, prefix=prefix, owner=owner)
 
 
 def _check_host(mesh: MeshState, host: HostState) -> Iterator[Problem]:
@@ -150,11 +146,10 @@ def _check_membership(mesh: MeshState, host: HostState) -> Iterator[Problem]:
 
 def _check_own_addresses(host: HostState, entry: Peer) -> Iterator[Problem]:
     """Yield the device's addresses that its peers would not take packets from."""
-    allowed = [net for net in map(_network, entry.allowed_ips) if not isinstance(net, str)]
-    if len(allowed) < len(entry.allowed_ips):
+    if any(map(prefix_rule, entry.allowed_ips)):
         return  # what is misspelt there has been told, and would be the cause of this
     for index, address in enumerate(host.wireguard.addresses):
-        if not _address_rule(address) and not _lies_in(address, allowed):
+        if not _address_rule(address) and not _lies_in(address, entry.allowed_ips):
             rule = f"outside its own allowed IPs, {', '.join(entry.allowed_ips)}"
             yield _in_host(host, f"wireguard.addresses[{index}]", address, rule)
 
@@ -185,7 +180,7 @@ def _check_routes(host: HostState) -> Iterator[Problem]:
     }
     for index, route in enumerate(host.routes):
         place = f"routes[{index}]"
-        if rule := _prefix_rule(route.destination):
+        if rule := prefix_rule(route.destination):
             yield _in_host(host, f"{place}.destination", route.destination, rule)
         if rule := _metric_rule(route):
             yield _in_host(host, f"{place}.metric", str(route.metric), rule)
@@ -224,26 +219,11 @@ def _check_chains(host: HostState, family: str, chains: tuple[Chain, ...]) -> It
             for field, prefix in (("source", rule.source), ("destination", rule.destination)):
                 if prefix is None:
                     continue
-                fault = _prefix_rule(prefix)
+                fault = prefix_rule(prefix)
                 if not fault and is_ipv6(prefix) is not (family == "ipv6"):
                     fault = f"is not {family.replace('ip', 'IP')}"
                 if fault:
                     yield _in_host(host, f"{place}.rules[{index}].{field}", prefix, fault)
-
-
-@lru_cache(maxsize=4096)
-def _network(prefix: str) -> IPv4Network | IPv6Network | str:
-    """Return the network, or what is wrong with its spelling."""
-    try:
-        network = ip_network(prefix, strict=False)
-    except ValueError:
-        return "is not an IP prefix"
-    return network if str(network) == prefix else f"must be written {network}"
-
-
-def _prefix_rule(prefix: str) -> str:
-    network = _network(prefix)
-    return network if isinstance(network, str) else ""
 
 
 @lru_cache(maxsize=4096)
@@ -255,8 +235,8 @@ def _address_rule(address: str) -> str:
     return "" if str(interface) == address else f"must be written {interface}"
 
 
-def _lies_in(address: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
-    return any(ip_interface(address).ip in network for network in networks)
+def _lies_in(address: str, prefixes: Iterable[str]) -> bool:
+    return any(ip_interface(address).ip in ip_network(prefix) for prefix in prefixes)
 
 
 def _endpoint_rule(endpoint: str) -> str:
@@ -264,7 +244,7 @@ def _endpoint_rule(endpoint: str) -> str:
     bare = address.removeprefix("[").removesuffix("]")
     if int(port) > _LAST_PORT:
         return f"the port must be at most {_LAST_PORT}"
-    rule = _prefix_rule(f"{bare}/{128 if is_ipv6(bare) else 32}")
+    rule = prefix_rule(f"{bare}/{128 if is_ipv6(bare) else 32}")
     return rule.replace("prefix", "address").removesuffix("/128").removesuffix("/32")
 
 

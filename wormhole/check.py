@@ -4,14 +4,19 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
-from msgspec.structs import replace
 
 from schemas.check import check_state as find_contradictions
 from schemas.document import load_host, load_mesh
-from schemas.problems import Problem, Problems
+from schemas.problems import Problem
 from schemas.state import MeshState
 from wormhole.remarks import count
-from wormhole.statefolder import is_state_folder, read_document, read_hosts, read_mesh
+from wormhole.statefolder import (
+    is_state_folder,
+    read_document,
+    read_hosts,
+    read_mesh,
+    refuse_contradictions,
+)
 
 Verdict = tuple[str, tuple[Problem, ...]]
 """A sentence, and the warnings to print beside it."""
@@ -66,8 +71,7 @@ def check_state(path: str) -> Verdict:
     if kind == "HostState":
         return f"document: {kind} {load_host(read_document(place), path).name}", ()
     mesh, hosts = read_mesh(place), read_hosts(place)
-    if problems := find_contradictions(mesh, hosts):
-        raise Problems(replace(problem, file=str(place / problem.file)) for problem in problems)
+    refuse_contradictions(place, find_contradictions(mesh, hosts))
     return f"state: mesh {mesh.name}, {count(len(hosts), 'host')}, {_count_peers(mesh)}", ()
 
 

@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
+from schemas.check import check_host
 from schemas.document import dump, host_file_name, load_host, load_mesh
 from schemas.problems import Problem, Problems
 from schemas.resolve import resolve
@@ -66,11 +69,24 @@ def read_resolved(folder: Path, wanted: str | None) -> ResolvedHost:
     """Read the full desired state of one host; see :func:`choose_host` for which.
 
     Raises:
-        Problems: anything wrong with the folder, its documents or the choice.
+        Problems: anything wrong with the folder, its documents, how they fit, or the choice.
 
     """
     mesh = read_mesh(folder)
-    return resolve(mesh, read_host(folder, choose_host(folder, wanted, os.uname().nodename)))
+    host = read_host(folder, choose_host(folder, wanted, os.uname().nodename))
+    refuse_contradictions(folder, check_host(mesh, host))
+    return resolve(mesh, host)
+
+
+def refuse_contradictions(folder: Path, found: Iterable[Problem]) -> None:
+    """Raise what was found in a folder's documents, by the names that its reader gave.
+
+    Raises:
+        Problems: unless nothing was found.
+
+    """
+    if named := [replace(problem, file=str(folder / problem.file)) for problem in found]:
+        raise Problems(named)
 
 
 def read_hosts(folder: Path) -> tuple[HostState, ...]:

@@ -45,6 +45,28 @@ def test_a_host_is_planned_applied_planned_again_and_destroyed(wormhole: Wormhol
     assert wormhole("destroy") == (0, "No changes: nothing of Wormhole's is on this host.\n", "")
 
 
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_a_state_that_an_editor_broke_is_refused_before_anything_happens(
+    command: str, wormhole: Wormhole, host: FakeHost, tmp_path: Path
+) -> None:
+    path = tmp_path / "state/hosts/node-a.json"
+    document = json.loads(path.read_text())
+    guard = next(route for route in document["routes"] if route["type"] == "unreachable")
+    document["routes"].remove(guard)
+    path.write_text(json.dumps(document))
+    mesh = tmp_path / "state/mesh.json"
+    mesh.write_text(mesh.read_text().replace("10.244.2.0/24", "10.244.1.0/25"))
+    expected = (
+        "error: state/hosts/node-a.json: routes[0] '10.244.0.0/16':"
+        " needs an unreachable route of a worse metric, or it may leave in clear\n"
+        "error: state/mesh.json: peerGroups.mesh.node-a.allowedIPs '10.244.1.0/24':"
+        " overlaps 10.244.1.0/25 of peer 'node-b'\n"
+        "2 problems in 2 files\n"
+    )
+    assert (2, "", expected) == wormhole(command, *ON_A)
+    assert host.network.routes == {}
+
+
 def digest_in(text: str) -> str:
     return text.split("\n", maxsplit=1)[0].rsplit(" ", 1)[1]
 
