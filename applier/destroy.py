@@ -1,6 +1,8 @@
 """One host's live state to a host without Wormhole: all that is ours goes, and nothing else."""
 
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -46,13 +48,10 @@ def destroy(
     outcome = carry_through(host, before, planned, progress)
     if outcome.reverted is not None:
         return outcome
-    try:
-        forget(host, paths)
-        if purge:
-            _purge(host, paths)
-    except HostError as error:
-        return replace(outcome, trouble=(*outcome.trouble, f"files: {error}"))
-    return outcome
+    trouble = [*_try(lambda: forget(host, paths))]
+    if purge:
+        trouble += _purge(host, paths)
+    return replace(outcome, trouble=(*outcome.trouble, *trouble), files_left=bool(trouble))
 
 
 def _plan(host: Host, situation: Situation, paths: Paths) -> Plan:
@@ -60,9 +59,21 @@ def _plan(host: Host, situation: Situation, paths: Paths) -> Plan:
     return make_plan(situation, applied.host.name if applied else "", "")
 
 
-def _purge(host: Host, paths: Paths) -> None:
-    """Remove the host's identity. A new key makes it another member of the mesh."""
-    secrets = [paths.master(epoch) for epoch in host.list_files(paths.masters)]
-    for path in (*secrets, paths.private_key):
-        with suppress(Missing):
-            host.remove_file(path)
+def _purge(host: Host, paths: Paths) -> Iterator[str]:
+    """Remove the host's identity; a new key makes it another member of the mesh.
+
+    One secret that stays keeps none of the others. Yields what went wrong.
+    """
+    masters: list[Path] = []
+    yield from _try(lambda: masters.extend(map(paths.master, host.list_files(paths.masters))))
+    for path in (*masters, paths.private_key):
+        yield from _try(partial(host.remove_file, path))
+
+
+def _try(remove: Callable[[], None]) -> Iterator[str]:
+    try:
+        remove()
+    except Missing:
+        return
+    except HostError as error:
+        yield f"files: {error}"

@@ -36,6 +36,8 @@ class Outcome(Value, frozen=True, kw_only=True):
     """Why the plan was not carried out at all, such as: it removes too much at once."""
     trouble: tuple[str, ...] = ()
     """What went wrong beside the changes: a verify that could not observe, a failed revert."""
+    files_left: bool = False
+    """Whether a file that had to go, such as a key, is still there. ``trouble`` says why."""
 
     @property
     def exit_code(self) -> int:
@@ -44,6 +46,8 @@ class Outcome(Value, frozen=True, kw_only=True):
             return REFUSED
         if self.reverted is not None:
             return REVERTED if self.reverted else NOT_REVERTED
+        if self.files_left:
+            return NOT_REVERTED
         return CONFLICT if self.plan.conflicts or self.left.conflicts else CONVERGED
 
 

@@ -27,6 +27,8 @@ def summarise_outcome(outcome: Outcome, *, verb: str, converged: str) -> str:
     made = f"{count(len(outcome.done), 'change')} made"
     if outcome.reverted is not None:
         return f"Failed: {_count_failed(outcome)}; {_describe_revert(outcome)}."
+    if outcome.files_left:
+        return f"Failed: {made}; files of Wormhole's could not be removed."
     if outcome.left.conflicts:
         conflicts = count(len(outcome.left.conflicts), "conflict")
         return f"{verb}: {made}; {conflicts} left, with what is not Wormhole's."

@@ -4,7 +4,7 @@ from itertools import groupby
 
 import pytest
 from damage import DAMAGE, void
-from scenes import BRIDGE, WG, Scene, build_inventory, converged, dump_all, resolve_host
+from scenes import BRIDGE, MASTERS, WG, Scene, build_inventory, converged, dump_all, resolve_host
 
 from applier.destroy import plan_destroy
 from applier.errors import HostError
@@ -113,6 +113,21 @@ def test_files_that_cannot_be_removed_are_told() -> None:
     scene.host.faults.fail("remove_file", 3, HostError("remove file", "x", "read-only", 30))
     outcome = scene.destroy()
     assert (outcome.exit_code, outcome.trouble) == (
-        0,
+        7,
         ("files: remove file x: read-only (code 30)",),
     )
+
+
+def test_a_key_that_cannot_be_purged_is_told_and_keeps_no_other() -> None:
+    scene = converged()
+    void(scene.destroy())
+    scene.host.faults.fail("remove_file", 1, HostError("remove file", "x", "read-only", 30))
+    outcome = scene.destroy(purge=True)
+    assert (outcome.exit_code, outcome.files_left, outcome.trouble) == (
+        7,
+        True,
+        ("files: remove file x: read-only (code 30)",),
+    )
+    assert set(scene.host.files) & {scene.paths.private_key, *map(scene.paths.master, MASTERS)} == {
+        scene.paths.master(min(MASTERS))
+    }

@@ -167,6 +167,17 @@ OUTCOMES = {
         ),
         7,
     ),
+    "keys left": (
+        Outcome(
+            plan=make_plan(),
+            left=make_plan(),
+            trouble=("files: remove file /x/private.key: read-only (code 30)",),
+            files_left=True,
+        ),
+        "error: files: remove file /x/private.key: read-only (code 30)",
+        "Failed: 0 changes made; files of Wormhole's could not be removed.",
+        7,
+    ),
 }
 
 
