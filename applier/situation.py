@@ -31,8 +31,12 @@ class Situation(Value, frozen=True, kw_only=True):
     observed: Observation
 
 
-def look(host: Host, resolved: ResolvedHost, vault: Vault, paths: Paths) -> Situation:
+def look(
+    host: Host, resolved: ResolvedHost, vault: Vault, paths: Paths, view: View | None = None
+) -> Situation:
     """Return a host's situation with respect to a desired state.
+
+    A caller that looks at more of the same moment gives the view that it goes on with.
 
     Raises:
         Problems: the desired state is not for this host, or a secret is missing.
@@ -41,7 +45,7 @@ def look(host: Host, resolved: ResolvedHost, vault: Vault, paths: Paths) -> Situ
 
     """
     refuse_another_key(resolved, load_key(host, paths)[0])
-    view = View(host)
+    view = view or View(host)
     variant = choose_variant(view, resolved.host.firewall.iptables_variant)
     wanted = want(resolved, derive_preshared_keys(host, resolved, vault, paths), variant)
     applied = load_applied(host, paths)
@@ -59,10 +63,11 @@ def look(host: Host, resolved: ResolvedHost, vault: Vault, paths: Paths) -> Situ
     )
 
 
-def look_around(host: Host, paths: Paths) -> Situation:
+def look_around(host: Host, paths: Paths, view: View | None = None) -> Situation:
     """Return a host's situation when nothing is desired: marks and memory say what is ours."""
     scope = scope_of(paths, None, load_applied(host, paths), load_attempted(host, paths))
-    return Situation(desired={}, last=None, scope=scope, observed=_observe(View(host), scope))
+    observed = _observe(view or View(host), scope)
+    return Situation(desired={}, last=None, scope=scope, observed=observed)
 
 
 def look_again(host: Host, situation: Situation) -> Situation:

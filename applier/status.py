@@ -1,17 +1,20 @@
 """One host's live state to what an operator asks: who talks to us, since when, what drifted."""
 
+from collections.abc import Mapping
+
 from applier.host import Host, Link, LiveDevice, LivePeer
 from applier.kinds.wireguard import ROAMING
 from applier.memory import load_applied
 from applier.ownership import WIREGUARD_KINDS, owned_links
 from applier.paths import Paths
 from applier.plan import Plan
-from applier.situation import look
+from applier.situation import look, look_around
 from applier.transition import make_plan
 from applier.vault import Vault
 from applier.view import View
+from applier.wanted import Scope
 from schemas.document import digest
-from schemas.state import API_VERSION, ApiVersion, ResolvedHost, Value
+from schemas.state import API_VERSION, ApiVersion, ResolvedHost, ResolvedPeer, Value
 from schemas.values import Endpoint, NodeName, Prefix, PublicKey
 
 
@@ -62,7 +65,8 @@ class Status(Value, frozen=True, kw_only=True, omit_defaults=False, tag_field="k
 def status(host: Host, resolved: ResolvedHost | None, *, vault: Vault, paths: Paths) -> Status:
     """Return the live state of one host, measured against a desired state.
 
-    Without a desired state, the one that was applied last is taken.
+    Without a desired state, the one that was applied last is taken. Without that either, marks
+    say which device is ours; only its drift is unknown.
 
     Raises:
         Unobservable: live state could not be read whole.
@@ -70,19 +74,27 @@ def status(host: Host, resolved: ResolvedHost | None, *, vault: Vault, paths: Pa
 
     """
     known = resolved if resolved is not None else load_applied(host, paths)
-    if known is None:
-        return Status(host="", device=None, peers=(), drift=None)
-    situation = look(host, known, vault, paths)
     view = View(host)
-    name = known.host.wireguard.interface
-    link = owned_links(view, situation.scope).get(name)
-    live = view.device(name) if link is not None and link.kind in WIREGUARD_KINDS else None
+    if known is None:
+        situation = look_around(host, paths, view)
+    else:
+        situation = look(host, known, vault, paths, view)
+    link, live = _find_device(view, situation.scope)
     return Status(
-        host=known.host.name,
-        device=_describe_device(link, live) if link is not None and live is not None else None,
-        peers=_describe_peers(live, known, view.now) if live is not None else (),
-        drift=make_plan(situation, known.host.name, digest(known)),
+        host=known.host.name if known else "",
+        device=_describe_device(link, live) if link and live else None,
+        peers=_describe_peers(live, known, view.now) if live else (),
+        drift=make_plan(situation, known.host.name, digest(known)) if known else None,
     )
+
+
+def _find_device(view: View, scope: Scope) -> tuple[Link | None, LiveDevice | None]:
+    """Return the wanted device; where nothing is wanted, the first one that has our marks."""
+    for name, link in sorted(owned_links(view, scope).items()):
+        wanted = scope.names is None or name == scope.names.wireguard
+        if wanted and link.kind in WIREGUARD_KINDS:
+            return link, view.device(name)
+    return None, None
 
 
 def _describe_device(link: Link, live: LiveDevice) -> DeviceStatus:
@@ -96,16 +108,21 @@ def _describe_device(link: Link, live: LiveDevice) -> DeviceStatus:
     )
 
 
-def _describe_peers(live: LiveDevice, known: ResolvedHost, now: int) -> tuple[PeerStatus, ...]:
-    names = {peer.public_key: name for name, peer in known.peers.items()}
-    peers = [_describe_peer(peer, names.get(peer.public_key), known, now) for peer in live.peers]
+def _describe_peers(
+    live: LiveDevice, known: ResolvedHost | None, now: int
+) -> tuple[PeerStatus, ...]:
+    configured = known.peers if known else {}
+    names = {peer.public_key: name for name, peer in configured.items()}
+    peers = [
+        _describe_peer(peer, names.get(peer.public_key), configured, now) for peer in live.peers
+    ]
     return tuple(sorted(peers, key=lambda peer: (peer.name is None, peer.name, peer.public_key)))
 
 
 def _describe_peer(
-    peer: LivePeer, name: NodeName | None, known: ResolvedHost, now: int
+    peer: LivePeer, name: NodeName | None, peers: Mapping[NodeName, ResolvedPeer], now: int
 ) -> PeerStatus:
-    configured = known.peers[name].endpoint if name is not None else None
+    configured = peers[name].endpoint if name is not None else None
     age = max(0, now - peer.last_handshake) if peer.last_handshake else None
     moved = None not in {configured, peer.endpoint} and configured != peer.endpoint
     return PeerStatus(

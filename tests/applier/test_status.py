@@ -93,6 +93,28 @@ def test_a_host_that_was_never_applied_has_nothing_to_show() -> None:
     )
 
 
+def test_without_memory_the_device_is_known_by_its_marks() -> None:
+    scene = converged()
+    let_speak(scene, "node-b", "198.51.100.7:4242", seconds_ago=1)
+    before = status_of(scene)
+    del scene.host.files[scene.paths.applied]
+    found = status(scene.host, None, vault=scene.vault, paths=scene.paths)
+
+    assert (found.host, found.device, found.drift) == ("", before.device, None)
+    assert {peer.public_key for peer in found.peers} == {peer.public_key for peer in before.peers}
+    assert {(peer.name, peer.configured_endpoint, peer.roamed) for peer in found.peers} == {
+        (None, None, False)
+    }
+
+
+def test_links_and_device_are_read_once() -> None:
+    scene = converged()
+    scene.host.faults.calls.clear()
+    status_of(scene)
+    calls = scene.host.faults.calls
+    assert (calls["links"], calls["wireguard.get"]) == (1, 1)
+
+
 def test_a_dead_device_is_none() -> None:
     scene = converged(Scene(userspace=True))
     del scene.host.devices.devices[WG]
