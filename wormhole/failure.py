@@ -35,7 +35,7 @@ def explain_failure(error: BaseException) -> Exit:
 
 def _explain_known(error: BaseException) -> Exit | None:
     # Only now: a command that fails early must not pay for rooms it never entered.
-    from applier.errors import HostError, Locked  # noqa: PLC0415
+    from applier.errors import HostError, Locked, Unobservable, Unsupported  # noqa: PLC0415
     from schemas.problems import Problems  # noqa: PLC0415
     from wormhole.remarks import count_problems  # noqa: PLC0415
 
@@ -49,8 +49,11 @@ def _explain_known(error: BaseException) -> Exit | None:
         case Locked():
             err(f"wormhole: another applier is at work on this host: {error}")
             return Exit.LOCKED
-        case HostError():
+        case Unobservable() | Unsupported():
             err(f"wormhole: {error}\nnothing was changed: what cannot be read is not empty")
+            return Exit.UNOBSERVABLE
+        case HostError():
+            err(f"wormhole: {error}\nit ended there: once the cause is gone, run it again")
             return Exit.UNOBSERVABLE
         case _:
             return None

@@ -11,6 +11,7 @@ from wormhole.failure import explain_failure
 from wormhole.planview import summarise_plan
 
 NOTHING_CHANGED = "\nnothing was changed: what cannot be read is not empty\n"
+ENDED = "\nit ended there: once the cause is gone, run it again\n"
 
 BUG = """\
 wormhole: this is a bug in wormhole 0.1.0, not in your input
@@ -39,7 +40,7 @@ CASES = {
     "host error": (
         HostError("read", "x", "no"),
         Exit.UNOBSERVABLE,
-        "wormhole: read x: no" + NOTHING_CHANGED,
+        "wormhole: read x: no" + ENDED,
     ),
     "unsupported": (
         Unsupported("create", "wormhole-wg0", "no module"),
@@ -49,7 +50,7 @@ CASES = {
     "missing": (
         Missing("find", "iptables-save", "not installed"),
         Exit.UNOBSERVABLE,
-        "wormhole: find iptables-save: not installed" + NOTHING_CHANGED,
+        "wormhole: find iptables-save: not installed" + ENDED,
     ),
     "locked": (
         Locked("lock", "/x", "held by process 7"),

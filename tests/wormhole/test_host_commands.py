@@ -244,3 +244,12 @@ def test_keygen_makes_no_key_for_what_validate_would_refuse(
     arguments, expected = WRONG[case]
     assert wormhole("keygen", *arguments) == (2, "", expected)
     assert not (tmp_path / "data").exists()
+
+
+def test_a_key_that_cannot_be_written_is_not_called_unreadable(
+    wormhole: Wormhole, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    code, out, err = wormhole("keygen", "--data-dir", str(tmp_path / "file/data"))
+    assert (code, out) == (3, "")
+    assert last_line(err) == "it ended there: once the cause is gone, run it again"
