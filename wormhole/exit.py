@@ -13,11 +13,11 @@ class Exit(IntEnum):
     INPUT = 2
     """The input's author must act: the command line, the inventory, the state, a key."""
     UNOBSERVABLE = 3
-    """The host could not be observed; nothing was written to it."""
+    """The host could not be observed, so nothing was written; or it refused what any run needs."""
     CONFLICT = 4
     """Something foreign is in the way of something of ours; it was left alone."""
     REFUSED = 5
-    """The plan is stale, or removes more than may be removed without being told to."""
+    """The plan removes more than may be removed without being told to; nothing was changed."""
     REVERTED = 6
     """A change failed and what had been changed was put back."""
     NOT_REVERTED = 7
