@@ -84,7 +84,7 @@ def choose_variant(view: View, asked: IptablesVariant) -> IptablesVariant:
     """Return the iptables variant to use: as asked, or as Kubernetes chose on this host.
 
     Rules in two variants both apply, so the choice only matters for who sees whose rules, and for
-    hosts where one of them does not work.
+    hosts where one of them does not work: one that the kernel lacks is passed over.
 
     Raises:
         Unobservable: a dump that would decide cannot be read; asking for a variant settles it.
@@ -105,7 +105,7 @@ def choose_variant(view: View, asked: IptablesVariant) -> IptablesVariant:
         for variant in (IptablesVariant.NFT, IptablesVariant.LEGACY):
             if variant in installed and _holds(view, variant, marks):
                 return variant
-    return installed[0]
+    return next((one for one in installed if _is_supported(view, one)), installed[0])
 
 
 def _desire(wanted: Wanted, scope: Scope) -> State:
@@ -135,11 +135,20 @@ def _observe(view: View, scope: Scope) -> Observation:
 def _holds(view: View, variant: IptablesVariant, marks: tuple[str, ...]) -> bool:
     """Whether a variant's mangle table, of either family, has one of these chains."""
     for ipv6 in (False, True):
-        mangle = (
-            view.iptables_save(variant, ipv6=ipv6)
-            .partition("*mangle\n")[2]
-            .partition("\nCOMMIT")[0]
-        )
+        try:
+            dump = view.iptables_save(variant, ipv6=ipv6)
+        except Unsupported:
+            continue  # a kernel without these tables has nothing in them
+        mangle = dump.partition("*mangle\n")[2].partition("\nCOMMIT")[0]
         if any(line.startswith(marks) for line in mangle.splitlines()):
             return True
     return False
+
+
+def _is_supported(view: View, variant: IptablesVariant) -> bool:
+    """Whether the kernel has a variant whose tools are installed."""
+    try:
+        view.iptables_save(variant, ipv6=False)
+    except Unsupported:
+        return False
+    return True

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from applier.errors import Exists, Missing, Unobservable
+from applier.errors import Exists, Missing, Unobservable, Unsupported
 from applier.fake.faults import Faults
 from applier.fake.iptables import FakeTables
 from applier.fake.network import FakeNetwork
@@ -37,6 +37,8 @@ class FakeHost:
         }
         self.unreadable: set[IptablesVariant] = set()
         """Variants in which another program writes what the tool cannot print."""
+        self.unsupported: set[IptablesVariant] = set()
+        """Variants whose tools are installed, but which the kernel lacks."""
         self.clock = START
 
     # links
@@ -147,6 +149,9 @@ class FakeHost:
     def iptables_save(self, variant: IptablesVariant, *, ipv6: bool) -> str:
         """Print one family's tables."""
         self.faults.read("iptables_save")
+        if variant in self.unsupported:
+            tool = f"{'ip6tables' if ipv6 else 'iptables'}-{variant}"
+            raise Unsupported("read", tool, "Protocol not supported", 1)
         if variant in self.unreadable:
             raise Unobservable("read", f"iptables-{variant}", "table is incompatible")
         return self.tables[variant, ipv6].save()

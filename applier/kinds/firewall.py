@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import ClassVar, Final, NamedTuple
 
-from applier.errors import HostError, Unobservable
+from applier.errors import HostError, Unobservable, Unsupported
 from applier.host import Host
 from applier.kind import Difference, Kind
 from applier.plan import Action, Change, Observed
@@ -122,11 +122,16 @@ def _read(table: Table, view: View, scope: Scope) -> dict[str, Part]:
     """Return what is ours in one dump.
 
     A variant that we do not use may be unreadable: another program writes to it in words that the
-    tool cannot print. There is nothing of ours to converge there, so it stops nobody.
+    tool cannot print. There is nothing of ours to converge there, so it stops nobody. One that the
+    kernel lacks is truly empty.
     """
     unused = scope.iptables_variant not in {None, table.variant}
     try:
         return parts_of(read(view.iptables_save(table.variant, ipv6=table.ipv6)))
+    except Unsupported:
+        if scope.iptables_variant is table.variant:
+            raise
+        return {}
     except UnreadableDump as error:
         if unused:
             return {}

@@ -485,12 +485,35 @@ class TestVariants:
         assert scene.converge().exit_code == 0
         assert variants_of(scene) == {IptablesVariant.LEGACY}
 
+    def test_auto_passes_over_a_variant_that_the_kernel_lacks(self) -> None:
+        scene = Scene(furnished=False)
+        scene.host.unsupported.add(IptablesVariant.NFT)
+        assert variants_of(converged(scene)) == {IptablesVariant.LEGACY}
+
     def test_an_unreadable_variant_stops_auto(self) -> None:
         scene = Scene()
         scene.host.unreadable.add(IptablesVariant.NFT)
         with pytest.raises(Unobservable):
             scene.converge()
         assert scene.writes() == []
+
+    @pytest.mark.parametrize("asked", [IptablesVariant.LEGACY, IptablesVariant.AUTO])
+    def test_a_kernel_without_the_other_variant_stops_nobody(self, asked: IptablesVariant) -> None:
+        scene = Scene(resolve_host(build_inventory(iptables_variant=asked)))
+        scene.host.unsupported.add(IptablesVariant.NFT)
+        assert scene.converge().exit_code == 0
+        assert variants_of(scene) == {IptablesVariant.LEGACY}
+        assert scene.plan().changes == ()
+        assert scene.destroy().exit_code == 0
+        assert variants_of(scene) == set()
+
+    def test_a_kernel_without_the_wanted_variant_is_refused(self) -> None:
+        wanted = build_inventory(iptables_variant=IptablesVariant.NFT)
+        scene = Scene(resolve_host(wanted))
+        scene.host.unsupported.add(IptablesVariant.NFT)
+        with pytest.raises(Unsupported) as caught:
+            scene.plan()
+        assert str(caught.value) == "read iptables-nft: Protocol not supported (code 1)"
 
     def test_an_unreadable_variant_that_is_not_used_stops_nobody(self) -> None:
         scene = Scene(resolve_host(build_inventory(iptables_variant=IptablesVariant.LEGACY)))
