@@ -2,11 +2,12 @@
 
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from schemas.check import check_state as find_contradictions
-from schemas.document import load_host, load_mesh
+from schemas.document import load_host, load_mesh, load_resolved
 from schemas.problems import Problem
 from schemas.state import MeshState
 from wormhole.remarks import count
@@ -20,6 +21,9 @@ from wormhole.statefolder import (
 
 Verdict = tuple[str, tuple[Problem, ...]]
 """A sentence, and the warnings to print beside it."""
+
+
+_KINDS: Final = ("MeshState", "HostState", "ResolvedHost")
 
 
 class _Kinded(msgspec.Struct, frozen=True):
@@ -70,6 +74,10 @@ def check_state(path: str) -> Verdict:
         return f"document: {kind} {mesh.name}, {_count_peers(mesh)}", ()
     if kind == "HostState":
         return f"document: {kind} {load_host(read_document(place), path).name}", ()
+    if kind == "ResolvedHost":
+        resolved = load_resolved(read_document(place), path)
+        peers = count(len(resolved.peers), "peer")
+        return f"document: {kind} {resolved.host.name}, {peers}", ()
     mesh, hosts = read_mesh(place), read_hosts(place)
     refuse_contradictions(place, find_contradictions(mesh, hosts))
     return f"state: mesh {mesh.name}, {count(len(hosts), 'host')}, {_count_peers(mesh)}", ()
@@ -81,7 +89,7 @@ def _document_kind(path: Path) -> str | None:
         return None
     with suppress(msgspec.DecodeError, OSError):
         kind = msgspec.json.decode(path.read_bytes(), type=_Kinded).kind
-        return kind if kind in ("MeshState", "HostState") else None
+        return kind if kind in _KINDS else None
     return None
 
 
