@@ -30,6 +30,8 @@ class Written(Value, frozen=True, kw_only=True):
     written: tuple[str, ...] = ()
     unchanged: int = 0
     removed: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    """Documents of hosts of another mesh: not ours to remove."""
 
 
 def is_state_folder(folder: Path) -> bool:
@@ -167,11 +169,12 @@ def write_state(path: Path, mesh: MeshState, hosts: Iterable[HostState]) -> Writ
                 for name, host in wanted.items()
                 if inside.write_changed(name, dump(host))
             ]
-            removed = _remove_hosts_that_left(inside, set(wanted))
+            removed, kept = _remove_hosts_that_left(inside, mesh.name, set(wanted))
     return Written(
         written=tuple(written),
         unchanged=1 + len(wanted) - len(written),
         removed=tuple(f"{HOSTS_FOLDER}/{name}" for name in removed),
+        kept=tuple(f"{HOSTS_FOLDER}/{name}" for name in kept),
     )
 
 
@@ -185,23 +188,31 @@ def _refuse_other_folders(folder: Folder, mesh: MeshState) -> None:
     held = load_mesh(content, str(folder.path / MESH_FILE))
     if held.name != mesh.name:
         rule = f"the folder holds mesh {held.name!r}, the inventory is mesh {mesh.name!r}"
-        hint = f"name another folder, or remove {MESH_FILE} to rename the mesh"
+        hint = "name another folder, or empty this one to rename the mesh"
         raise Problems.one(f"{rule}: {hint}", file=str(folder.path))
 
 
-def _remove_hosts_that_left(hosts: Folder, wanted: set[str]) -> list[str]:
-    """Remove documents of hosts that the mesh lacks; a file that is anything else stays."""
-    removed = []
+def _remove_hosts_that_left(
+    hosts: Folder, mesh: str, wanted: set[str]
+) -> tuple[list[str], list[str]]:
+    """Remove documents of hosts that the mesh lacks; a file that is anything else stays.
+
+    Returns what was removed, and what was kept because it belongs to another mesh.
+    """
+    removed, kept = [], []
     for name in hosts.names():
         if name in wanted or not name.endswith(".json"):
             continue
         try:
-            load_host(hosts.read(name) or b"", name)
+            host = load_host(hosts.read(name) or b"", name)
         except Problems:
+            continue
+        if host.mesh != mesh:
+            kept.append(name)
             continue
         hosts.remove(name)
         removed.append(name)
-    return removed
+    return removed, kept
 
 
 def _host_files(folder: Path) -> list[str]:

@@ -57,6 +57,37 @@ def test_validate_knows_a_state_from_an_inventory(wormhole: Wormhole, inventory:
     assert wormhole("validate", *paths) == (0, expected, "")
 
 
+def test_compile_says_what_it_keeps_of_another_mesh(
+    wormhole: Wormhole, inventory: Path, tmp_path: Path
+) -> None:
+    inventory.write_text(TWO.replace("{name: demo}", "{name: other}").replace("node-b", "node-c"))
+    wormhole("compile", "mesh.yaml", "-o", "other")
+    inventory.write_text(TWO)
+    wormhole("compile", "mesh.yaml", "-o", "state")
+    (tmp_path / "other/hosts/node-c.json").rename(tmp_path / "state/hosts/node-c.json")
+    ok = "ok: mesh demo, 2 nodes, 0 warnings: 0 written, 3 unchanged, 0 removed\n"
+    warning = (
+        "warning: state/hosts/node-c.json: the document of another mesh's host: left where it is\n"
+    )
+    assert wormhole("compile", "mesh.yaml", "-o", "state") == (0, ok, warning)
+
+
+def test_validate_knows_what_show_prints(
+    wormhole: Wormhole, inventory: Path, tmp_path: Path
+) -> None:
+    del inventory
+    wormhole("compile", "mesh.yaml", "-o", "state")
+    _, shown, _ = wormhole("show", "state", "--host", "node-a")
+    shown_file = tmp_path / "shown.json"
+    shown_file.write_text(shown)
+    expected = "ok: document: ResolvedHost node-a, 1 peer\n"
+    assert wormhole("validate", "shown.json") == (0, expected, "")
+    shown_file.write_text(shown.replace('"mtu": 1440', '"mtu": "1440"'))
+    code, out, err = wormhole("validate", "shown.json")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: shown.json:")
+
+
 def test_validate_names_what_a_merge_broke_in_a_state(
     wormhole: Wormhole, inventory: Path, tmp_path: Path
 ) -> None:

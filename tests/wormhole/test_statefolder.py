@@ -98,6 +98,16 @@ def test_the_document_of_a_host_that_left_is_removed(tmp_path: Path) -> None:
     assert list(files_below(tmp_path)) == ["hosts/node-a.json", "mesh.json"]
 
 
+def test_the_document_of_another_meshs_host_is_kept_and_named(tmp_path: Path) -> None:
+    write(tmp_path, compile_nodes("node-a"))
+    stranger = dump(compile_nodes("node-c", mesh="other").hosts[NodeName("node-c")])
+    (tmp_path / "hosts/node-c.json").write_bytes(stranger)
+    assert Written(unchanged=2, kept=("hosts/node-c.json",)) == write(
+        tmp_path, compile_nodes("node-a")
+    )
+    assert stranger == (tmp_path / "hosts/node-c.json").read_bytes()
+
+
 def test_a_file_that_is_no_document_of_ours_stays(tmp_path: Path) -> None:
     write(tmp_path, compile_nodes("node-a", "node-b"))
     strangers = {
@@ -135,7 +145,7 @@ def test_the_folder_of_another_mesh_is_refused(tmp_path: Path) -> None:
         write(tmp_path, compile_nodes("node-b"))
     assert (
         f"{tmp_path}: the folder holds mesh 'other', the inventory is mesh 'demo':"
-        " name another folder, or remove mesh.json to rename the mesh" == str(caught.value)
+        " name another folder, or empty this one to rename the mesh" == str(caught.value)
     )
     assert before == files_below(tmp_path)
 

@@ -1,11 +1,15 @@
 """``wormhole compile``: an inventory becomes a state folder."""
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wormhole.console import out
 from wormhole.exit import Exit
+
+if TYPE_CHECKING:
+    from schemas.problems import Problem
 
 SUMMARY: Final = "Turn an inventory into a state folder: a document per host."
 DESCRIPTION: Final = (
@@ -46,6 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     documents = compile_mesh(inventory)
     result = write_state(arguments.output, documents.mesh, documents.hosts.values())
     say_warnings(inventory.warnings, arguments.color)
+    say_warnings(_describe_kept(arguments, result.kept), arguments.color)
     _list_files("wrote", arguments, result.written)
     _list_files("removed", arguments, result.removed)
     out(
@@ -55,6 +60,14 @@ def run(arguments: argparse.Namespace) -> int:
         f" {len(result.removed)} removed"
     )
     return Exit.OK
+
+
+def _describe_kept(arguments: argparse.Namespace, paths: tuple[str, ...]) -> Iterator["Problem"]:
+    from schemas.problems import Problem  # noqa: PLC0415 - values cost 20 ms that --version saves
+
+    for path in paths:
+        rule = "the document of another mesh's host: left where it is"
+        yield Problem(file=str(arguments.output / path), rule=rule)
 
 
 def _list_files(verb: str, arguments: argparse.Namespace, paths: tuple[str, ...]) -> None:
