@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from wormhole import __version__
 from wormhole.commands import COMMANDS, OVERVIEW
 from wormhole.console import ColorMode, err, out
+from wormhole.debuglog import log_changes
 from wormhole.exit import Exit
 from wormhole.failure import explain_failure
 
@@ -44,7 +45,8 @@ def _run_command(argv: Sequence[str]) -> int:
         parser.print_usage(sys.stderr)
         err("wormhole: name a command; 'wormhole' alone shows them all")
         return Exit.INPUT
-    return COMMANDS[command].run(arguments)
+    with log_changes():
+        return COMMANDS[command].run(arguments)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -79,7 +81,10 @@ def _add_global_options(parser: argparse.ArgumentParser) -> None:
         help="Colour the output: auto does so on a terminal, unless NO_COLOR is set.",
     )
     group.add_argument(
-        "-v", "--verbose", action="store_true", help="Show what is otherwise summed up."
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="Show what is otherwise summed up; WORMHOLE_DEBUG=1 logs each change to the host.",
     )
 
 

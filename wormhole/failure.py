@@ -5,13 +5,13 @@ standard error; a traceback never does, unless ``WORMHOLE_DEBUG=1`` asks for it.
 """
 
 import errno
-import os
 from pathlib import Path
 from types import TracebackType
 from typing import Final
 
 from wormhole import __version__
 from wormhole.console import err
+from wormhole.debuglog import is_debugging
 from wormhole.exit import Exit
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
@@ -60,7 +60,7 @@ def _explain_known(error: BaseException) -> Exit | None:
 
 
 def _explain_bug(error: BaseException) -> Exit:
-    if os.environ.get("WORMHOLE_DEBUG") == "1":
+    if is_debugging():
         import traceback  # noqa: PLC0415 - paid only when asked for
 
         traceback.print_exception(error)

@@ -246,6 +246,24 @@ def test_keygen_makes_no_key_for_what_validate_would_refuse(
     assert not (tmp_path / "data").exists()
 
 
+def test_who_debugs_sees_every_change_to_the_host_and_no_secret(
+    wormhole: Wormhole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORMHOLE_DEBUG", "1")
+    key = tmp_path / "other/private.key"
+    code, _, err = wormhole("keygen", "--data-dir", str(key.parent))
+    assert code == 0
+    assert [f"wormhole.host: create file {key}: done"] == [
+        line.split(" ", 2)[2] for line in err.splitlines()
+    ]
+    assert key.read_text().strip() not in err
+
+
+def test_who_does_not_debug_sees_no_log(wormhole: Wormhole, tmp_path: Path) -> None:
+    code, _, err = wormhole("keygen", "--data-dir", str(tmp_path / "other"))
+    assert (code, err) == (0, "")
+
+
 def test_a_key_that_cannot_be_written_is_not_called_unreadable(
     wormhole: Wormhole, tmp_path: Path
 ) -> None:
