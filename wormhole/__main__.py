@@ -49,6 +49,18 @@ def _run_command(argv: Sequence[str]) -> int:
         return COMMANDS[command].run(arguments)
 
 
+class _CommandParser(argparse.ArgumentParser):
+    """Refuses what it does not know by itself: argparse would show the usage of ``wormhole``."""
+
+    def parse_known_args(  # type: ignore[override] # the base is overloaded for namespaces of any type
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return known, unknown
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of the whole command line, in the order of the work."""
     parser = argparse.ArgumentParser(
@@ -62,7 +74,9 @@ def build_parser() -> argparse.ArgumentParser:
         version=f"wormhole {__version__}",
         help="Print the version and leave.",
     )
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    subparsers = parser.add_subparsers(
+        dest="command", metavar="COMMAND", title="commands", parser_class=_CommandParser
+    )
     for name, command in COMMANDS.items():
         subparser = subparsers.add_parser(
             name, help=command.SUMMARY, description=command.DESCRIPTION, allow_abbrev=False

@@ -130,3 +130,12 @@ def test_output_that_does_not_fit_is_said() -> None:
         ended = start(stdout=full, stderr=subprocess.PIPE, capture_output=False)
     expected = "wormhole: cannot write the output: no space left on device\n"
     assert (2, expected) == (ended.returncode, ended.stderr)
+
+
+def test_an_unknown_option_shows_the_usage_of_its_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["show", "state", "--hots", "node-a"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("usage: wormhole show [-h]")
+    assert err.endswith("wormhole show: error: unrecognized arguments: --hots node-a\n")
