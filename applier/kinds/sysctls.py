@@ -163,10 +163,13 @@ def _write(host: Host, paths: Paths, key: str, value: str) -> None:
 def _restore(host: Host, paths: Paths, key: str) -> None:
     """Give a parameter its first value back, and those that the kernel changes with it theirs."""
     memory = _load(host.read_file(paths.sysctls))
-    coupled = {name: entry for name, entry in memory.items() if entry.because == key}
-    resumed = host.read_sysctl(key) == memory[key].before
-    targets = {name: _target(host, name, entry, resumed=resumed) for name, entry in coupled.items()}
-    host.write_sysctl(key, memory[key].before)
+    entry = memory.get(key)
+    if entry is None:
+        return  # the memory went since it was observed: nobody knows the value any more
+    coupled = {name: one for name, one in memory.items() if one.because == key}
+    resumed = host.read_sysctl(key) == entry.before
+    targets = {name: _target(host, name, one, resumed=resumed) for name, one in coupled.items()}
+    host.write_sysctl(key, entry.before)
     for name, target in targets.items():
         if target is not None and host.read_sysctl(name) != target:
             host.write_sysctl(name, target)

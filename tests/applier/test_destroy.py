@@ -6,7 +6,7 @@ import pytest
 from damage import DAMAGE, void
 from scenes import BRIDGE, MASTERS, WG, Scene, build_inventory, converged, dump_all, resolve_host
 
-from applier.destroy import plan_destroy
+from applier.destroy import destroy, plan_destroy
 from applier.errors import HostError
 from applier.fake import Killed
 from applier.host import Link
@@ -106,6 +106,17 @@ def test_a_link_that_cannot_be_deleted_keeps_its_guards() -> None:
         ("guard", "waits for link"),
     ]
     assert dump_all(scene.host) == earlier
+
+
+def test_a_memory_of_sysctls_that_goes_meanwhile_leaves_them_as_they_are() -> None:
+    scene = converged()
+    outcome = destroy(
+        scene.host,
+        paths=scene.paths,
+        announce=lambda _: void(scene.host.files.pop(scene.paths.sysctls)),
+    )
+    assert (outcome.exit_code, outcome.failures) == (0, ())
+    assert scene.host.sysctls.values["net.ipv4.ip_forward"] == "1"
 
 
 def test_files_that_cannot_be_removed_are_told() -> None:
