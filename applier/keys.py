@@ -4,6 +4,7 @@ import hmac
 from base64 import b64decode, b64encode
 from hashlib import sha256
 from pathlib import Path
+from secrets import token_bytes
 from typing import Final, Protocol
 
 from applier.errors import Exists
@@ -109,7 +110,18 @@ def public_half(private: bytes) -> PublicKey:
     return PublicKey(b64encode(key.public_key().public_bytes_raw()).decode())
 
 
-def _generate() -> bytes:
-    from cryptography.hazmat.primitives.asymmetric import x25519  # noqa: PLC0415 - 30 ms
+def clamp(private: bytes) -> bytes:
+    """Return a private key with the bits set that X25519 sets anyway (RFC 7748, section 5).
 
-    return x25519.X25519PrivateKey.generate().private_bytes_raw()
+    The kernel keeps its key so, and compares raw bytes: sent another spelling of the same key, it
+    takes it for a new one and ends all sessions (``wg_set_device``, ``net/wireguard/netlink.c``).
+    """
+    key = bytearray(private)
+    key[0] &= 0b1111_1000
+    key[-1] = key[-1] & 0b0111_1111 | 0b0100_0000
+    return bytes(key)
+
+
+def _generate() -> bytes:
+    """Return a new private key, clamped as ``wg genkey`` prints one."""
+    return clamp(token_bytes(KEY_LENGTH))

@@ -5,7 +5,7 @@ import pytest
 
 from applier.errors import Exists
 from applier.fake import FakeHost
-from applier.keys import create_key, load_key, open_vault
+from applier.keys import clamp, create_key, load_key, open_vault
 from applier.paths import Paths
 from applier.vault import Vault
 from schemas.problems import Problems
@@ -39,6 +39,17 @@ def test_a_key_is_made_once_for_its_owner_only(host: FakeHost) -> None:
     assert create_key(host, PATHS) == first
     assert host.files[PATHS.private_key] == (content, mode)
     assert host.faults.writes == ["create_file /var/lib/wormhole/private.key"]
+
+
+def test_a_new_key_is_clamped_as_wg_genkey_clamps(
+    host: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("applier.keys.token_bytes", lambda length: b"\xff" * length)
+    create_key(host, PATHS)
+    key = load_key(host, PATHS)[1]
+    assert key == b"\xf8" + b"\xff" * 30 + b"\x7f"
+    assert clamp(bytes(32)) == bytes(31) + b"\x40"
+    assert clamp(key) == key
 
 
 def test_the_public_half_is_what_wg_pubkey_says(host: FakeHost) -> None:

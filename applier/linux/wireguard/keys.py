@@ -3,10 +3,10 @@
 from binascii import a2b_base64, b2a_base64
 from typing import Final
 
+from applier.keys import KEY_LENGTH, clamp
 from applier.vault import Vault
 from schemas.values import PublicKey
 
-KEY_LENGTH: Final = 32
 NO_KEY: Final = bytes(KEY_LENGTH)
 """What WireGuard reads and prints where there is no private or pre-shared key."""
 
@@ -47,12 +47,6 @@ def reveal_preshared_key(vault: Vault, fingerprint: str) -> bytes:
 def reveal_private_key(vault: Vault, public_key: str) -> bytes:
     """Return the private key to send; the bytes that clear it for ``""``.
 
-    It is clamped (RFC 7748, section 5) as implementations keep it: the kernel compares what it
-    is sent with what it keeps, takes an unclamped key for a new one, and ends all sessions.
+    It is clamped, as implementations keep it.
     """
-    if not public_key:
-        return NO_KEY
-    key = bytearray(vault.reveal(public_key))
-    key[0] &= 0b1111_1000
-    key[-1] = key[-1] & 0b0111_1111 | 0b0100_0000
-    return bytes(key)
+    return clamp(vault.reveal(public_key)) if public_key else NO_KEY
