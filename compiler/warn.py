@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from compiler.fields import Site
+from compiler.fields import Site, read_networks
 from compiler.mesh import ReadMesh
 from compiler.node import Member
 from compiler.unfold import Complaint
@@ -20,6 +20,7 @@ def warn_of_members(mesh: ReadMesh, members: Sequence[Member]) -> Iterator[Compl
             )
             yield Site(member.object, ()).complain(rule)
     yield from _warn_of_mtus(mesh, members)
+    yield from _warn_of_unreachable_nodes(mesh, members)
 
 
 def _warn_of_no_endpoint(member: Member) -> Iterator[Complaint]:
@@ -41,3 +42,33 @@ def _warn_of_mtus(mesh: ReadMesh, members: Sequence[Member]) -> Iterator[Complai
             "narrower end, so large packets to it may be lost"
         )
         yield Site(mesh.object, ()).complain(rule)
+
+
+def _warn_of_unreachable_nodes(mesh: ReadMesh, members: Sequence[Member]) -> Iterator[Complaint]:
+    """Warn when pods would meet other nodes under their own addresses, outside the tunnel.
+
+    What comes from an overlay source by any other device than the tunnel or the bridge is dropped:
+    it may be forged.
+    """
+    versions = {overlay.version for overlay in mesh.overlays}
+    reached = [
+        (member.object.title, member.reach[0])
+        for member in members
+        if member.reach is not None and member.reach[0].version in versions
+    ]
+    if len(members) < 2 or not reached:  # noqa: PLR2004 - pods reach their own node by the bridge
+        return
+    why = "a host drops packets from overlay addresses that come unencrypted"
+    if not mesh.mesh.masquerade:
+        rule = f"is false: pods cannot reach the other nodes' own addresses, since {why}"
+        yield Site(mesh.object, ("spec", "masquerade")).complain(rule)
+        return
+    for network, site in read_networks(mesh.object, "spec", "nonMasqueradeCIDRs")[0]:
+        held = [title for title, reach in reached if reach.is_in(network)]
+        if held:
+            more = f" and of {len(held) - 1} more" if len(held) > 1 else ""
+            rule = (
+                f"holds the endpoint of {held[0]}{more}: "
+                f"pods of other nodes cannot reach a node there, since {why}"
+            )
+            yield site.complain(rule, network.prefix)

@@ -214,6 +214,31 @@ def test_member_that_lacks_a_family_goes_on_with_a_warning() -> None:
     ]
 
 
+UNENCRYPTED = "since a host drops packets from overlay addresses that come unencrypted"
+PAIR = (
+    mesh_node(endpoint="192.0.2.1", podCIDRs=["10.244.0.0/24"]),
+    mesh_node("node-b", publicKey=KEY_B, endpoint="192.0.2.2", podCIDRs=["10.244.1.0/24"]),
+)
+
+
+def test_pods_that_are_not_masqueraded_are_said_not_to_reach_other_nodes() -> None:
+    assert warnings_of(mesh(masquerade=False), *PAIR) == [
+        "-:1: Mesh/demo spec.masquerade: is false:"
+        f" pods cannot reach the other nodes' own addresses, {UNENCRYPTED}"
+    ]
+    assert warnings_of(mesh(masquerade=False), PAIR[0]) == []
+
+
+def test_an_exception_from_masquerading_that_holds_nodes_is_warned_about() -> None:
+    inner = mesh(nonMasqueradeCIDRs=["172.16.0.0/12", "192.0.2.0/24"])
+    assert warnings_of(inner, *PAIR) == [
+        "-:1: Mesh/demo spec.nonMasqueradeCIDRs[1] '192.0.2.0/24': holds the endpoint of"
+        " MeshNode/node-a and of 1 more: pods of other nodes cannot reach a node there,"
+        f" {UNENCRYPTED}"
+    ]
+    assert warnings_of(mesh(nonMasqueradeCIDRs=["172.16.0.0/12"]), *PAIR) == []
+
+
 def test_different_underlay_mtus_are_warned_about() -> None:
     wide = mesh_node(endpoint="192.0.2.1", podCIDRs=["10.244.0.0/24"], underlayMTU=9000)
     narrow = mesh_node("node-b", publicKey=KEY_B, endpoint="192.0.2.2", podCIDRs=["10.244.1.0/24"])
