@@ -12,7 +12,8 @@ import msgspec
 from applier.errors import Missing
 from applier.host import Host
 from applier.paths import Paths
-from schemas.state import HostState, ResolvedHost, RouteType, Value
+from schemas.marks import is_guard
+from schemas.state import HostState, ResolvedHost, Value
 from schemas.values import InterfaceName, Prefix
 
 T = TypeVar("T")
@@ -33,9 +34,7 @@ def names_of(host: HostState) -> Names:
         wireguard=host.wireguard.interface,
         bridge=host.bridge.interface,
         cni_file=host.cni.file_name,
-        overlays=tuple(
-            route.destination for route in host.routes if route.type is RouteType.UNREACHABLE
-        ),
+        overlays=tuple(route.destination for route in host.routes if is_guard(route.metric)),
     )
 
 

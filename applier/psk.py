@@ -18,18 +18,16 @@ from schemas.values import PublicKey
 _SALT: Final = b"wormhole/psk/v1"
 
 
-def derive(master: bytes, epoch: str, ours: PublicKey, theirs: PublicKey) -> bytes:
-    """Return the 32-byte pre-shared key of two hosts, the same whichever of them asks."""
-    return expand(extract(master), epoch, ours, theirs)
-
-
 def extract(master: bytes) -> bytes:
     """Return HKDF's pseudo-random key: once for a master, whatever the number of peers."""
     return hmac.digest(_SALT, master, sha256)
 
 
 def expand(key: bytes, epoch: str, ours: PublicKey, theirs: PublicKey) -> bytes:
-    """Return the pair's key. One block: the length asked for is the hash's (RFC 5869, 2.3)."""
+    """Return a pair's 32-byte key, the same whichever of the two asks.
+
+    One block: the length asked for is the hash's (RFC 5869, 2.3).
+    """
     lower, higher = sorted((b64decode(ours), b64decode(theirs)))
     return hmac.digest(key, epoch.encode() + b"\0" + lower + higher + b"\x01", sha256)
 

@@ -27,3 +27,8 @@ CHAIN_PREFIX: Final = "WORMHOLE-"
 RULE_PREFIX: Final = "wormhole:"
 NETWORK_NAME: Final = "wormhole"
 """The CNI network's name, inside the file."""
+
+
+def is_guard(metric: int) -> bool:
+    """Whether a route of this metric is a guard: nothing else tells them from other routes."""
+    return metric == WORST_METRIC

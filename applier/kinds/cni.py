@@ -4,15 +4,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import ClassVar, Final
 
-import msgspec
-
 from applier.errors import HostError, Missing
 from applier.host import Host
 from applier.kind import Difference, Kind, Need
 from applier.plan import Action, Change, Observed
 from applier.view import View
 from applier.wanted import Scope, Wanted
-from renderers.cni import write
+from renderers.cni import read, write
 from schemas.marks import NETWORK_NAME
 
 _MODE: Final = 0o644
@@ -85,10 +83,9 @@ CNI: Final = CniKind()
 def _network_of(content: bytes) -> str | None:
     """Return the network's name; None when the file is no CNI configuration any more."""
     try:
-        config = msgspec.json.decode(content, type=dict[str, object])
-    except msgspec.DecodeError:
+        return str(read(content).get("name", ""))
+    except ValueError:
         return None
-    return str(config.get("name", ""))
 
 
 def _describe(network: str | None) -> str:

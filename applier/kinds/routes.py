@@ -15,7 +15,7 @@ from applier.ownership import owned_links
 from applier.plan import Action, Change, Observed
 from applier.view import View
 from applier.wanted import Scope, Wanted
-from schemas.marks import ROUTE_PROTOCOL, WORST_METRIC
+from schemas.marks import ROUTE_PROTOCOL, WORST_METRIC, is_guard
 
 _KERNEL: Final = 2
 """``RTPROT_KERNEL``: connected routes, made with an address."""
@@ -44,7 +44,7 @@ class RouteKind(Kind[LiveRoute]):
             )
             for route in wanted.host.routes
         )
-        return {key_of(route): route for route in routes if _is_guard(route) is self.guards}
+        return {key_of(route): route for route in routes if is_guard(route.metric) is self.guards}
 
     def observe(self, view: View, scope: Scope) -> Observed:
         """Return our routes, and foreign ones that hold a part of the overlay."""
@@ -53,7 +53,7 @@ class RouteKind(Kind[LiveRoute]):
         ours = owned_links(view, scope)
         overlays = tuple(map(ip_network, scope.names.overlays)) if scope.names else ()
         for route in view.routes:
-            if _is_guard(route) is not self.guards:
+            if is_guard(route.metric) is not self.guards:
                 continue
             if route.protocol == ROUTE_PROTOCOL:
                 owned[key_of(route)] = route
@@ -131,10 +131,6 @@ def key_of(route: LiveRoute) -> str:
     return f"{route.destination} metric {route.metric}"
 
 
-def _is_guard(route: LiveRoute) -> bool:
-    return route.metric == WORST_METRIC
-
-
 def _is_in_way(route: LiveRoute, overlays: Sequence[Network]) -> bool:
     """Whether a foreign route sends a part of the overlay somewhere, or holds a key of ours."""
     network = ip_network(route.destination)
@@ -142,7 +138,7 @@ def _is_in_way(route: LiveRoute, overlays: Sequence[Network]) -> bool:
         network.version == overlay.version and network.subnet_of(overlay)  # type: ignore[arg-type]
         for overlay in overlays  # one version on both sides, which the type cannot say
     )
-    return inside and (route.type not in _REJECTING or _is_guard(route))
+    return inside and (route.type not in _REJECTING or is_guard(route.metric))
 
 
 def _describe(route: LiveRoute) -> str:

@@ -29,8 +29,7 @@ from applier.errors import HostError, Unobservable, Unsupported
 from applier.host import Host, Link
 from applier.kinds import KINDS
 from applier.plan import Action, Plan
-from applier.plan_document import dump_plan, load_plan
-from schemas.document import digest
+from schemas.document import digest, dump
 from schemas.problems import Problems
 from schemas.state import IptablesVariant
 from schemas.validate import violations
@@ -592,19 +591,17 @@ class TestSysctls:
         ]
 
 
-def test_a_plan_follows_its_schema_and_reads_back_equal() -> None:
+def test_a_plan_follows_its_schema() -> None:
     scene = converged(Scene(userspace=True))
     for act in DAMAGE.values():
         act(scene)
     scene.host.network.add_route(route("10.244.5.0/24"))
     for plan in (Scene().plan(), scene.plan(), converged().plan()):
-        text = dump_plan(plan)
-        assert violations(json.loads(text), "plan") == ()
-        assert load_plan(text) == plan
+        assert violations(json.loads(dump(plan)), "plan") == ()
 
 
 def test_the_schema_refuses_what_is_no_plan() -> None:
-    document = json.loads(dump_plan(Scene().plan()))
+    document = json.loads(dump(Scene().plan()))
     document["changes"][0]["after"]["metric"] = "low"
     assert violations(document, "plan") != ()
 
@@ -615,8 +612,8 @@ def test_no_secret_is_in_anything_that_is_shown_or_stored() -> None:
     change_peer(scene, "node-b", preshared_key="")
     shown = [
         repr(outcome),
-        dump_plan(outcome.plan).decode(),
-        dump_plan(scene.plan()).decode(),
+        dump(outcome.plan).decode(),
+        dump(scene.plan()).decode(),
         repr(scene.destroy()),
         "\n".join(scene.host.faults.writes),
         *(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from applier.fake import FakeHost
 from applier.paths import Paths
-from applier.psk import derive, load_master
+from applier.psk import expand, extract, load_master
 from applier.vault import Vault
 from schemas.problems import Problems
 from schemas.values import PublicKey
@@ -17,6 +17,11 @@ PATHS = Paths()
 KEYS = st.binary(min_size=32, max_size=32).map(lambda raw: PublicKey(b64encode(raw).decode()))
 LOW = PublicKey(b64encode(bytes(31) + b"\x01").decode())
 HIGH = PublicKey(b64encode(b"\xff" * 32).decode())
+
+
+def derive(master: bytes, epoch: str, ours: PublicKey, theirs: PublicKey) -> bytes:
+    """Return a pair's key as a host gets it."""
+    return expand(extract(master), epoch, ours, theirs)
 
 
 def hkdf(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
