@@ -1,16 +1,25 @@
 """What came of an apply or a destroy, as one value."""
 
 from collections.abc import Callable
-from typing import Final
+from enum import StrEnum
 
 from applier.plan import Change, Plan
 from schemas.state import Value
 
-CONVERGED: Final = 0
-CONFLICT: Final = 4
-REFUSED: Final = 5
-REVERTED: Final = 6
-NOT_REVERTED: Final = 7
+
+class Result(StrEnum):
+    """How a converge ended."""
+
+    CONVERGED = "converged"
+    CONFLICT = "conflict"
+    """Converged but for what somebody else's objects forbid."""
+    REFUSED = "refused"
+    """Nothing was tried."""
+    REVERTED = "reverted"
+    NOT_REVERTED = "not reverted"
+    """A change failed and not everything was put back."""
+    FILES_LEFT = "files left"
+    """The network is as it should be, and a file that had to go is still there."""
 
 
 class Failure(Value, frozen=True, kw_only=True):
@@ -40,15 +49,15 @@ class Outcome(Value, frozen=True, kw_only=True):
     """Whether a file that had to go, such as a key, is still there. ``trouble`` says why."""
 
     @property
-    def exit_code(self) -> int:
-        """The command's exit status (design, section 7)."""
+    def result(self) -> Result:
+        """How it ended, in one word."""
         if self.refused:
-            return REFUSED
+            return Result.REFUSED
         if self.reverted is not None:
-            return REVERTED if self.reverted else NOT_REVERTED
+            return Result.REVERTED if self.reverted else Result.NOT_REVERTED
         if self.files_left:
-            return NOT_REVERTED
-        return CONFLICT if self.plan.conflicts or self.left.conflicts else CONVERGED
+            return Result.FILES_LEFT
+        return Result.CONFLICT if self.plan.conflicts or self.left.conflicts else Result.CONVERGED
 
 
 Announce = Callable[[Plan], None]

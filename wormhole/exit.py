@@ -21,7 +21,7 @@ class Exit(IntEnum):
     REVERTED = 6
     """A change failed and what had been changed was put back."""
     NOT_REVERTED = 7
-    """A change failed and not everything could be put back."""
+    """A change failed and not everything could be put back, or a file could not be removed."""
     BUG = 70
     """A bug in wormhole (``EX_SOFTWARE`` of sysexits.h)."""
     LOCKED = 75

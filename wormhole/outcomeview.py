@@ -1,12 +1,28 @@
 """What came of an apply or a destroy to sentences; the last one is stable."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
 
-from applier.outcome import Failure, Outcome
+from applier.outcome import Failure, Outcome, Result
 from applier.plan import Action
 from wormhole.console import Paint, paint_plain, progress
+from wormhole.exit import Exit
 from wormhole.planview import describe_change
 from wormhole.remarks import count
+
+_EXITS: Final[Mapping[Result, Exit]] = {
+    Result.CONVERGED: Exit.OK,
+    Result.CONFLICT: Exit.CONFLICT,
+    Result.REFUSED: Exit.REFUSED,
+    Result.REVERTED: Exit.REVERTED,
+    Result.NOT_REVERTED: Exit.NOT_REVERTED,
+    Result.FILES_LEFT: Exit.NOT_REVERTED,
+}
+
+
+def exit_of(outcome: Outcome) -> Exit:
+    """Return the command's exit code."""
+    return _EXITS[outcome.result]
 
 
 def show_progress(kind: str, done: int, total: int) -> None:

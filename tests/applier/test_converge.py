@@ -28,6 +28,7 @@ from scenes import (
 from applier.errors import HostError, Unobservable, Unsupported
 from applier.host import Host, Link
 from applier.kinds import KINDS
+from applier.outcome import Result
 from applier.plan import Action, Plan
 from schemas.document import digest, dump
 from schemas.problems import Problems
@@ -107,7 +108,7 @@ class TestCauses:
         scene = converged()
         scene.host.files[scene.paths.applied] = (b'{"kind": "Resolv', 0o600)
         assert scene.plan().changes == ()
-        assert scene.converge().exit_code == 0
+        assert scene.converge().result is Result.CONVERGED
         assert scene.host.files[scene.paths.applied][0].endswith(b"}\n")
 
     def test_a_new_key_of_a_node_is_a_new_peer_before_the_old_one_goes(self) -> None:
@@ -145,7 +146,7 @@ class TestCauses:
             "update peer node-d (desired changed)",
         ]
         scene.host.devices.updates.clear()
-        assert scene.converge().exit_code == 0
+        assert scene.converge().result is Result.CONVERGED
         [update] = scene.host.devices.updates
         assert all(
             (peer.preshared_key is not None, peer.endpoint, peer.add_allowed_ips, peer.remove)
@@ -157,7 +158,7 @@ class TestCauses:
         scene = converged()
         del scene.host.files[scene.paths.master(EPOCH)]
         scene.resolved = resolve_host(build_inventory(epoch="2026-12"))
-        assert scene.converge().exit_code == 0
+        assert scene.converge().result is Result.CONVERGED
 
 
 class TestFieldsSent:
@@ -175,7 +176,7 @@ class TestFieldsSent:
             },
         )
         scene.host.devices.updates.clear()
-        assert scene.converge().exit_code == 0
+        assert scene.converge().result is Result.CONVERGED
         [update] = scene.host.devices.updates
         assert [
             (peer.public_key, peer.add_allowed_ips, peer.remove_allowed_ips)
@@ -191,7 +192,7 @@ class TestFieldsSent:
             scene.resolved, peers=peers | {b: replace(peers[b], allowed_ips=(kept,))}
         )
         scene.host.devices.updates.clear()
-        assert scene.converge().exit_code == 0
+        assert scene.converge().result is Result.CONVERGED
         [update] = scene.host.devices.updates
         [peer] = update.peers
         assert (peer.add_allowed_ips, peer.remove_allowed_ips) == ((), (gone,))
@@ -200,7 +201,7 @@ class TestFieldsSent:
         scene = converged()
         DAMAGE["other port"](scene)
         scene.host.devices.updates.clear()
-        assert scene.converge().exit_code == 0
+        assert scene.converge().result is Result.CONVERGED
         [update] = scene.host.devices.updates
         assert (update.private_key, update.listen_port, update.fwmark, update.peers) == (
             None,
@@ -212,7 +213,7 @@ class TestFieldsSent:
     def test_only_the_mtu_is_set_when_only_the_mtu_differs(self) -> None:
         scene = converged()
         DAMAGE["mtu"](scene)
-        assert scene.converge().exit_code == 0
+        assert scene.converge().result is Result.CONVERGED
         assert scene.writes() == [f"set_link {BRIDGE}"]
 
 
@@ -223,7 +224,7 @@ class TestConflicts:
         foreign = dump_foreign(scene.host)
         outcome = scene.converge()
 
-        assert outcome.exit_code == 4
+        assert outcome.result is Result.CONFLICT
         assert tell(outcome.plan.conflicts) == [
             (
                 f"conflict link {WG} (drift): a veth link in group 0 has this name and is not "
@@ -242,7 +243,7 @@ class TestConflicts:
         scene.host.network.add_route(route("10.244.5.0/24", gateway="192.0.2.77"))
         outcome = scene.converge()
 
-        assert outcome.exit_code == 4
+        assert outcome.result is Result.CONFLICT
         assert tell(outcome.plan.changes) == [
             (
                 "conflict route 10.244.5.0/24 metric 100 (drift): a unicast route of protocol 3 "
@@ -256,7 +257,7 @@ class TestConflicts:
         scene.host.network.add_route(route("10.244.0.0/16", metric=1024))
         outcome = scene.converge()
 
-        assert outcome.exit_code == 4
+        assert outcome.result is Result.CONFLICT
         assert scene.host.network.routes["10.244.0.0/16", 1024].protocol == 3
         assert outcome.failures == ()
 
@@ -279,7 +280,7 @@ class TestConflicts:
         scene.host.files[path] = (b'{"name": "flannel"}', 0o644)
         outcome = scene.converge()
 
-        assert outcome.exit_code == 4
+        assert outcome.result is Result.CONFLICT
         assert tell(outcome.plan.conflicts) == [
             (
                 "conflict cni 10-wormhole.conflist (drift): a file of this name configures the CNI "
@@ -291,7 +292,7 @@ class TestConflicts:
     def test_a_conflict_that_stays_does_not_make_roaming_drift(self) -> None:
         scene = Scene()
         scene.host.network.add_route(route("10.244.5.0/24"))
-        assert scene.converge().exit_code == 4
+        assert scene.converge().result is Result.CONFLICT
         change_peer(scene, "node-b", endpoint="198.51.100.1:1", last_handshake=scene.host.clock - 5)
         assert [change.kind for change in scene.plan().changes] == ["route"]
 
@@ -301,14 +302,14 @@ class TestConflicts:
         scene.host.files[scene.paths.starting(WG)] = (b"", 0o600)
         outcome = scene.converge()
 
-        assert outcome.exit_code == 0
+        assert outcome.result is Result.CONVERGED
         assert scene.paths.starting(WG) not in scene.host.files
         assert scene.host.network.links[WG].group == 9806
 
     def test_a_tun_of_our_name_without_that_note_is_foreign(self) -> None:
         scene = Scene(userspace=True)
         scene.host.devices.create(WG, 0)
-        assert scene.converge().exit_code == 4
+        assert scene.converge().result is Result.CONFLICT
 
 
 class TestRefusals:
@@ -340,16 +341,16 @@ class TestRefusals:
         earlier = dump_all(scene.host)
         outcome = scene.converge(allow_mass_delete=False)
 
-        assert outcome.exit_code == 5
+        assert outcome.result is Result.REFUSED
         assert outcome.refused == ("the plan removes 20 of 64 objects, which is more than a fifth")
         assert dump_all(scene.host) == earlier
         assert scene.writes() == []
-        assert scene.converge(allow_mass_delete=True).exit_code == 0
+        assert scene.converge(allow_mass_delete=True).result is Result.CONVERGED
 
     def test_a_plan_that_removes_few_of_few_needs_none(self) -> None:
         scene = converged()
         scene.resolved = resolve_host(build_inventory(("node-a", "node-b")))
-        assert scene.converge(allow_mass_delete=False).exit_code == 0
+        assert scene.converge(allow_mass_delete=False).result is Result.CONVERGED
 
     def test_a_variant_that_is_not_installed_is_refused(self) -> None:
         scene = Scene(
@@ -367,7 +368,7 @@ class TestFailures:
         scene.host.faults.fail("wireguard.create", 1, HostError("create", WG, "no memory", 12))
         outcome = scene.converge()
 
-        assert outcome.exit_code == 6
+        assert outcome.result is Result.REVERTED
         reasons = {(failure.change.kind, failure.reason) for failure in outcome.failures}
         assert reasons == {
             ("link", f"create {WG}: no memory (code 12)"),
@@ -386,7 +387,7 @@ class TestFailures:
         scene.host.network.add_address = lambda *_: None  # type: ignore[method-assign] # a kernel that lies
         outcome = scene.converge()
 
-        assert outcome.exit_code == 6
+        assert outcome.result is Result.REVERTED
         assert outcome.trouble[0] == f"verify: address {WG} 10.244.1.2/32 is not as desired"
 
     def test_a_revert_that_fails_too_is_told(self) -> None:
@@ -397,7 +398,7 @@ class TestFailures:
         scene.host.faults.fail("delete_link", 1, HostError("delete", BRIDGE, "busy", 16))
         outcome = scene.converge()
 
-        assert outcome.exit_code == 7
+        assert outcome.result is Result.NOT_REVERTED
         assert outcome.trouble == (
             f"revert: link {BRIDGE}: delete {BRIDGE}: busy (code 16)",
             "revert: guard fd00:244::/48 metric 4294967295: waits for link",
@@ -415,7 +416,7 @@ class TestFailures:
         scene.host.faults.fail("routes", looks + 1, Unobservable("list", "routes", "interrupted"))
         outcome = scene.converge()
 
-        assert outcome.exit_code == 6
+        assert outcome.result is Result.REVERTED
         assert outcome.trouble == ("verify: list routes: interrupted",)
 
     def test_a_revert_gives_back_what_was_there_before_secrets_too(self) -> None:
@@ -429,7 +430,7 @@ class TestFailures:
         scene.host.faults.fail("iptables_restore", 1, HostError("load", "rules", "no", 1))
         outcome = scene.converge()
 
-        assert outcome.exit_code == 6
+        assert outcome.result is Result.REVERTED
         assert sorted(dump_all(scene.host).splitlines()) == sorted(
             [*earlier.splitlines(), *attempt_of(scene)]
         )
@@ -447,7 +448,7 @@ class TestFailures:
         scene.host.faults.fail("write_file", 1, HostError("write file", "x", "disk full", 28))
         outcome = scene.converge()
 
-        assert outcome.exit_code == 0
+        assert outcome.result is Result.CONVERGED
         assert outcome.trouble == ("memory: write file x: disk full (code 28)",)
 
 
@@ -481,7 +482,7 @@ class TestVariants:
     def test_another_variant_in_the_document_moves_the_chains(self) -> None:
         scene = converged()
         scene.resolved = resolve_host(build_inventory(iptables_variant=IptablesVariant.LEGACY))
-        assert scene.converge().exit_code == 0
+        assert scene.converge().result is Result.CONVERGED
         assert variants_of(scene) == {IptablesVariant.LEGACY}
 
     def test_auto_passes_over_a_variant_that_the_kernel_lacks(self) -> None:
@@ -500,10 +501,10 @@ class TestVariants:
     def test_a_kernel_without_the_other_variant_stops_nobody(self, asked: IptablesVariant) -> None:
         scene = Scene(resolve_host(build_inventory(iptables_variant=asked)))
         scene.host.unsupported.add(IptablesVariant.NFT)
-        assert scene.converge().exit_code == 0
+        assert scene.converge().result is Result.CONVERGED
         assert variants_of(scene) == {IptablesVariant.LEGACY}
         assert scene.plan().changes == ()
-        assert scene.destroy().exit_code == 0
+        assert scene.destroy().result is Result.CONVERGED
         assert variants_of(scene) == set()
 
     def test_a_kernel_without_the_wanted_variant_is_refused(self) -> None:
@@ -517,7 +518,7 @@ class TestVariants:
     def test_an_unreadable_variant_that_is_not_used_stops_nobody(self) -> None:
         scene = Scene(resolve_host(build_inventory(iptables_variant=IptablesVariant.LEGACY)))
         scene.host.unreadable.add(IptablesVariant.NFT)
-        assert scene.converge().exit_code == 0
+        assert scene.converge().result is Result.CONVERGED
 
     def test_a_dump_that_was_cut_off_is_unobservable(self) -> None:
         scene = converged()
@@ -541,8 +542,8 @@ class TestSysctls:
         scene = Scene()
         scene.host.sysctls.write("net.ipv4.ip_forward", "1")
         earlier = dump_all(scene.host)
-        assert scene.converge().exit_code == 0
-        assert scene.destroy().exit_code == 0
+        assert scene.converge().result is Result.CONVERGED
+        assert scene.destroy().result is Result.CONVERGED
         assert dump_all(scene.host) == earlier
 
     def test_destroy_gives_back_what_the_kernel_changed_along(self) -> None:
@@ -550,20 +551,20 @@ class TestSysctls:
         scene.host.sysctls.values["net.ipv4.conf.all.accept_redirects"] = "0"
         scene.host.sysctls.values["net.ipv4.conf.eth0/100.forwarding"] = "1"
         earlier = dump_all(scene.host)
-        assert scene.converge().exit_code == 0
-        assert scene.destroy().exit_code == 0
+        assert scene.converge().result is Result.CONVERGED
+        assert scene.destroy().result is Result.CONVERGED
         assert dump_all(scene.host) == earlier
 
     def test_destroy_leaves_a_parameter_that_somebody_changed_since(self) -> None:
         scene = converged()
         scene.host.sysctls.write("net.ipv6.conf.all.forwarding", "2")
-        assert scene.destroy().exit_code == 0
+        assert scene.destroy().result is Result.CONVERGED
         assert scene.host.sysctls.values["net.ipv6.conf.all.forwarding"] == "2"
 
     def test_a_family_that_leaves_gives_its_parameter_back(self) -> None:
         scene = converged()
         scene.resolved = resolve_host(build_inventory(overlays=("10.244.0.0/16",)))
-        assert scene.converge().exit_code == 0
+        assert scene.converge().result is Result.CONVERGED
         assert scene.host.sysctls.values["net.ipv6.conf.all.forwarding"] == "0"
 
     def test_forwarding_that_would_drop_learned_routes_is_called_disruptive(self) -> None:
@@ -584,7 +585,7 @@ class TestSysctls:
         scene = Scene()
         del scene.host.sysctls.values["net.ipv6.conf.all.forwarding"]
         outcome = scene.converge()
-        assert outcome.exit_code == 6
+        assert outcome.result is Result.REVERTED
         assert [(f.change.kind, f.skipped) for f in outcome.failures] == [
             ("sysctl", False),
             ("cni", True),
@@ -658,4 +659,4 @@ def test_renaming_the_device_frees_its_port_first() -> None:
         "its peers, addresses and routes go with it"
     )
     assert lines[1] == "create link other0 (desired changed)"
-    assert scene.converge().exit_code == 0
+    assert scene.converge().result is Result.CONVERGED

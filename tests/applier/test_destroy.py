@@ -10,6 +10,7 @@ from applier.destroy import destroy, plan_destroy
 from applier.errors import HostError
 from applier.fake import Killed
 from applier.host import Link
+from applier.outcome import Result
 from applier.plan import Action
 
 
@@ -31,7 +32,7 @@ def test_removal_is_the_reverse_of_making_and_guards_go_last() -> None:
 
 def test_what_the_kernel_removes_with_a_link_is_not_removed_one_by_one() -> None:
     scene = converged()
-    assert scene.destroy().exit_code == 0
+    assert scene.destroy().result is Result.CONVERGED
     doors = [write.split(" ")[0] for write in scene.writes()]
     assert doors == [
         "remove_file",
@@ -50,10 +51,10 @@ def test_keys_stay_unless_they_are_purged() -> None:
         scene.paths.applied,
         scene.paths.sysctls,
     }
-    assert scene.destroy().exit_code == 0
+    assert scene.destroy().result is Result.CONVERGED
     assert secrets <= set(scene.host.files)
 
-    assert scene.destroy(purge=True).exit_code == 0
+    assert scene.destroy(purge=True).result is Result.CONVERGED
     assert secrets.isdisjoint(scene.host.files)
 
 
@@ -66,7 +67,7 @@ def test_a_bare_host_has_nothing_to_destroy() -> None:
 def test_marks_are_enough_when_memory_is_lost() -> None:
     scene = converged()
     void(scene.host.files.pop(scene.paths.applied))
-    assert scene.destroy().exit_code == 0
+    assert scene.destroy().result is Result.CONVERGED
     assert dump_all(scene.host) == dump_all(Scene().host)
 
 
@@ -80,7 +81,7 @@ def test_names_of_the_users_choice_are_found_after_a_killed_first_apply() -> Non
     assert {"tunnel0", "pods0"} <= set(scene.host.network.links)
     assert scene.paths.applied not in scene.host.files
 
-    assert scene.destroy().exit_code == 0
+    assert scene.destroy().result is Result.CONVERGED
     assert dump_all(scene.host) == dump_all(Scene().host)
 
 
@@ -90,7 +91,7 @@ def test_a_foreign_link_of_our_name_stays() -> None:
     foreign = Link(name=WG, kind="veth", group=0, mtu=1500)
     scene.host.network.add_link(foreign)
 
-    assert scene.destroy().exit_code == 0
+    assert scene.destroy().result is Result.CONVERGED
     assert scene.host.network.links[WG] == foreign
 
 
@@ -100,7 +101,7 @@ def test_a_link_that_cannot_be_deleted_keeps_its_guards() -> None:
     scene.host.faults.fail("delete_link", 1, HostError("delete", BRIDGE, "busy", 16))
     outcome = scene.destroy()
 
-    assert outcome.exit_code == 6
+    assert outcome.result is Result.REVERTED
     assert [(f.change.kind, f.reason) for f in outcome.failures if f.skipped] == [
         ("guard", "waits for link"),
         ("guard", "waits for link"),
@@ -115,7 +116,7 @@ def test_a_memory_of_sysctls_that_goes_meanwhile_leaves_them_as_they_are() -> No
         paths=scene.paths,
         announce=lambda _: void(scene.host.files.pop(scene.paths.sysctls)),
     )
-    assert (outcome.exit_code, outcome.failures) == (0, ())
+    assert (outcome.result, outcome.failures) == (Result.CONVERGED, ())
     assert scene.host.sysctls.values["net.ipv4.ip_forward"] == "1"
 
 
@@ -123,8 +124,8 @@ def test_files_that_cannot_be_removed_are_told() -> None:
     scene = converged()
     scene.host.faults.fail("remove_file", 3, HostError("remove file", "x", "read-only", 30))
     outcome = scene.destroy()
-    assert (outcome.exit_code, outcome.trouble) == (
-        7,
+    assert (outcome.result, outcome.trouble) == (
+        Result.FILES_LEFT,
         ("files: remove file x: read-only (code 30)",),
     )
 
@@ -134,8 +135,8 @@ def test_a_key_that_cannot_be_purged_is_told_and_keeps_no_other() -> None:
     void(scene.destroy())
     scene.host.faults.fail("remove_file", 1, HostError("remove file", "x", "read-only", 30))
     outcome = scene.destroy(purge=True)
-    assert (outcome.exit_code, outcome.files_left, outcome.trouble) == (
-        7,
+    assert (outcome.result, outcome.files_left, outcome.trouble) == (
+        Result.FILES_LEFT,
         True,
         ("files: remove file x: read-only (code 30)",),
     )

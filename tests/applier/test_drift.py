@@ -27,6 +27,7 @@ from scenes import (
     tell,
 )
 
+from applier.outcome import Result
 from schemas.values import Endpoint, Prefix
 
 STRANGER = make_key("stranger")
@@ -274,11 +275,11 @@ def test_damage_is_named_and_healed_and_nothing_foreign_is_touched(case: str) ->
 
     assert tell(scene.plan().changes) == lines
     assert scene.writes() == []
-    assert scene.converge().exit_code == 0
+    assert scene.converge().result is Result.CONVERGED
     assert dump_foreign(scene.host) == foreign
     scene.writes()
     assert scene.plan().changes == ()
-    assert scene.converge().exit_code == 0
+    assert scene.converge().result is Result.CONVERGED
     assert scene.writes() == []
     if "jump" not in case and "DROP" not in case and "heard" not in case:
         assert dump_all(scene.host) == wanted
@@ -299,7 +300,7 @@ def test_another_field_of_a_roamed_peer_is_healed_and_its_endpoint_left() -> Non
     change_peer(scene, "node-b", persistent_keepalive=25)
     scene.host.devices.updates.clear()
 
-    assert scene.converge().exit_code == 0
+    assert scene.converge().result is Result.CONVERGED
     [update] = scene.host.devices.updates
     [peer] = update.peers
     assert (peer.endpoint, peer.persistent_keepalive) == (None, 0)
@@ -326,7 +327,7 @@ def test_a_userspace_process_that_was_killed_is_started_again() -> None:
     DAMAGE["delete device"](scene)  # wireguard-go's device does not outlive it
 
     assert tell(scene.plan().changes)[0] == f"create link {WG} (drift)"
-    assert scene.converge().exit_code == 0
+    assert scene.converge().result is Result.CONVERGED
     assert dump_all(scene.host) == wanted
 
 
@@ -339,5 +340,5 @@ def test_a_device_without_its_process_is_made_anew() -> None:
         f"recreate link {WG} (drift), disruptive: its userspace process is gone, "
         "and a device without one cannot be revived"
     )
-    assert scene.converge().exit_code == 0
+    assert scene.converge().result is Result.CONVERGED
     assert dump_all(scene.host) == wanted

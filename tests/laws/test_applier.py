@@ -24,6 +24,7 @@ from applier.destroy import plan_destroy
 from applier.errors import HostError, Unobservable
 from applier.fake import Killed
 from applier.fake.path import Fate, fate_of
+from applier.outcome import Result
 from compiler.inventory import Inventory
 from schemas.state import ResolvedHost
 
@@ -93,12 +94,12 @@ def build(before: ResolvedHost | None, *, userspace: bool = False) -> Scene:
     return converged(Scene(before, userspace=userspace))
 
 
-def go(scene: Scene, after: ResolvedHost | None) -> int:
-    """Converge to a state, or destroy; return the exit code."""
+def go(scene: Scene, after: ResolvedHost | None) -> Result:
+    """Converge to a state, or destroy; return how it ended."""
     if after is None:
-        return scene.destroy().exit_code
+        return scene.destroy().result
     scene.resolved = after
-    return scene.converge().exit_code
+    return scene.converge().result
 
 
 @pytest.mark.parametrize("userspace", [False, True])
@@ -110,11 +111,11 @@ def test_any_state_leads_to_any_other_and_stays(
     scene = build(start, userspace=userspace)
     foreign = dump_foreign(scene.host)
 
-    assert go(scene, end) == 0
+    assert go(scene, end) is Result.CONVERGED
     assert dump_all(scene.host) == dump_all(build(end, userspace=userspace).host)
     assert dump_foreign(scene.host) == foreign
     scene.writes()
-    assert go(scene, end) == 0
+    assert go(scene, end) is Result.CONVERGED
     assert scene.writes() == []
 
 
@@ -141,23 +142,24 @@ def test_every_single_failed_write_is_told_and_reverted_and_the_next_run_converg
         earlier = dump_all(scene.host)
         error = HostError(door, "it", "ordered by a test", 5)
         scene.host.faults.fail(door, nth, error, after=steps)
-        code = attempt(scene, end)
+        result = attempt(scene, end)
         where = (door, nth, steps)
+        expected = {Result.CONVERGED, Result.REVERTED}
         forgetting = end is None and door == "remove_file"  # the network is clean, files are left
-        assert code in ({0, 6, 7} if forgetting else {0, 6}), where
-        if code == 6:
+        assert result in (expected | {Result.FILES_LEFT} if forgetting else expected), where
+        if result is Result.REVERTED:
             assert visible(dump_all(scene.host)) == visible(earlier), where
         scene.host.faults.calm()
-        assert go(scene, end) == 0, where
+        assert go(scene, end) is Result.CONVERGED, where
         assert dump_all(scene.host) == wanted, where
 
 
-def attempt(scene: Scene, end: ResolvedHost | None) -> int:
-    """Return the exit code; an error before the first change is 6, since nothing was changed."""
+def attempt(scene: Scene, end: ResolvedHost | None) -> Result:
+    """Return how it ended; an error before the first change leaves all as reverting does."""
     try:
         return go(scene, end)
     except HostError:
-        return 6
+        return Result.REVERTED
 
 
 def visible(dump: str) -> str:
@@ -190,13 +192,13 @@ def test_a_host_that_cannot_be_observed_whole_is_left_alone(before: str, after: 
             earlier = dump_all(scene.host)
             scene.host.faults.fail(door, nth, Unobservable(door, "it", "ordered by a test"))
             try:
-                code = go(scene, end)
+                result = go(scene, end)
             except Unobservable:
                 assert dump_all(scene.host) == earlier, (door, nth)
                 assert scene.writes() == []
             else:
                 # A variant of iptables that this host does not use may be unreadable.
-                assert (door, code) == ("iptables_save", 0)
+                assert (door, result) == ("iptables_save", Result.CONVERGED)
 
 
 @pytest.mark.parametrize("userspace", [False, True])
@@ -218,7 +220,7 @@ def test_killed_after_any_step_the_next_run_converges(
         except Killed:
             killed = True
         scene.host.faults.calm()
-        assert go(scene, end) == 0, step
+        assert go(scene, end) is Result.CONVERGED, step
         assert visible(dump_all(scene.host)) == visible(wanted), step
     assert not killed
 
@@ -286,7 +288,7 @@ def test_at_every_step_the_overlay_is_encrypted_or_unreachable(
     start, end = states()[before], states()[after]
     scene = build(start, userspace=userspace)
     watch = Watch(scene, start, end)
-    assert go(scene, end) == 0
+    assert go(scene, end) is Result.CONVERGED
     assert watch.checked > 1
     assert watch.safe >= set(samples(end) if end else ())
 
@@ -309,7 +311,7 @@ def test_the_overlay_is_never_in_clear_while_a_failure_is_reverted(before: str, 
 def test_destroy_gives_the_host_its_first_state_back(before: str) -> None:
     first = dump_all(Scene().host)
     scene = build(states()[before])
-    assert scene.destroy().exit_code == 0
+    assert scene.destroy().result is Result.CONVERGED
     assert dump_all(scene.host) == first
 
 
@@ -368,7 +370,7 @@ def test_any_mixture_of_damage_is_healed_in_one_apply_to_any_state(
     scene.resolved = end
     outcome = scene.converge()
 
-    assert (outcome.exit_code, outcome.trouble) == (0, ())
+    assert (outcome.result, outcome.trouble) == (Result.CONVERGED, ())
     assert scene.plan().changes == ()
     assert dump_all(scene.host) == wanted
     assert dump_foreign(scene.host) == foreign
@@ -383,12 +385,12 @@ def test_any_mesh_converges_changes_and_leaves_without_a_trace(
     first = dump_all(scene.host)
     for inventory in (before, after):
         scene.resolved = as_first_node(inventory)
-        assert scene.converge().exit_code == 0
+        assert scene.converge().result is Result.CONVERGED
         scene.writes()
         assert scene.plan().changes == ()
-        assert scene.converge().exit_code == 0
+        assert scene.converge().result is Result.CONVERGED
         assert scene.writes() == []
-    assert scene.destroy().exit_code == 0
+    assert scene.destroy().result is Result.CONVERGED
     assert dump_all(scene.host) == first
 
 

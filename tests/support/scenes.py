@@ -12,7 +12,7 @@ from applier.destroy import destroy
 from applier.fake import FakeHost
 from applier.host import Link, LiveRoute
 from applier.keys import public_half
-from applier.outcome import Outcome
+from applier.outcome import Outcome, Result
 from applier.paths import Paths
 from applier.plan import Change, Plan
 from applier.vault import Vault
@@ -129,7 +129,7 @@ def converged(scene: Scene | None = None) -> Scene:
     """Return a scene whose host is as desired."""
     scene = scene or Scene()
     outcome = scene.converge()
-    assert outcome.exit_code == 0, outcome
+    assert outcome.result is Result.CONVERGED, outcome
     scene.writes()
     return scene
 

@@ -6,7 +6,7 @@ from applier.outcome import Failure, Outcome
 from applier.plan import Action, Cause, Change, Plan
 from applier.status import DeviceStatus, PeerStatus, Status
 from schemas.values import Endpoint, NodeName, Prefix, PublicKey
-from wormhole.outcomeview import describe_troubles, summarise_outcome
+from wormhole.outcomeview import describe_troubles, exit_of, summarise_outcome
 from wormhole.statusview import describe_status, spell_age, spell_bytes
 
 KEY = "zE4iLxHuYgRz+RmFHG2ePr1ma4hrSINg0INH5OItb0o="
@@ -187,6 +187,6 @@ def test_golden_outcome(case: str) -> None:
     found = (
         describe_troubles(outcome),
         summarise_outcome(outcome, verb="Applied", converged="node-a is as desired"),
-        outcome.exit_code,
+        exit_of(outcome),
     )
     assert (troubles, last_line, code) == found

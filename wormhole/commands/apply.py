@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Converge under the lock, and say what came of it."""
     from applier.converge import converge  # noqa: PLC0415 - the applier is for the host's commands
     from wormhole import thishost  # noqa: PLC0415
-    from wormhole.outcomeview import show_progress  # noqa: PLC0415
+    from wormhole.outcomeview import exit_of, show_progress  # noqa: PLC0415
     from wormhole.planview import shorten_digest  # noqa: PLC0415
     from wormhole.reporting import print_outcome, print_plan  # noqa: PLC0415
     from wormhole.statefolder import read_resolved  # noqa: PLC0415
@@ -51,4 +51,4 @@ def run(arguments: argparse.Namespace) -> int:
         digest = shorten_digest(outcome.plan.digest)
         converged = f"{outcome.plan.host} matches its desired state {digest}"
         print_outcome(outcome, arguments, verb="Applied", converged=converged)
-    return outcome.exit_code
+    return exit_of(outcome)

@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     """List what goes, remove it under the lock, and say what came of it."""
     from applier.destroy import destroy, plan_destroy  # noqa: PLC0415 - for the host's commands
     from wormhole import thishost  # noqa: PLC0415
-    from wormhole.outcomeview import show_progress  # noqa: PLC0415
+    from wormhole.outcomeview import exit_of, show_progress  # noqa: PLC0415
     from wormhole.reporting import print_outcome  # noqa: PLC0415
 
     thishost.require_root()
@@ -63,12 +63,12 @@ def run(arguments: argparse.Namespace) -> int:
         keys = "its keys are removed" if arguments.purge else "its keys stay"
         converged = f"nothing of Wormhole's is left; {keys}"
         print_outcome(outcome, arguments, verb="Destroyed", converged=converged)
-    return outcome.exit_code
+    return exit_of(outcome)
 
 
 def _check_and_show(found: "Plan", arguments: argparse.Namespace) -> None:
     """List what goes, unless this is not the machine that was meant."""
-    from schemas.problems import Problems  # noqa: PLC0415 - values cost 20 ms that --version saves
+    from schemas.problems import Problems  # noqa: PLC0415 - brings msgspec, which --version does without
     from wormhole.reporting import print_plan  # noqa: PLC0415
 
     goes = bool(found.changes) or arguments.purge
