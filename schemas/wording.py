@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 RULE: Final = "x-rule"
 """The annotation by which a schema words what a pattern means: ``must be ...``."""
 
+KEY: Final = "x-key"
+"""The annotation of a field that holds a key: a wrong value is never shown, only its length."""
+
 _SHOWN: Final = 60
 
 
@@ -67,7 +70,18 @@ def explain(errors: Iterable["ValidationError"]) -> Iterator[Violation]:
             case "anyOf" | "oneOf" if error.context:
                 yield from explain(_closest_branch(error.context))
             case _:
-                yield Violation(path=path, value=show(error.instance), rule=_rule(error))
+                yield _violation_of(error, path)
+
+
+def _violation_of(error: "ValidationError", path: tuple[str | int, ...]) -> Violation:
+    """Word an error at a field. What is no key may be a secret that was pasted there."""
+    if not _schema_of(error).get(KEY):
+        return Violation(path=path, value=show(error.instance), rule=_rule(error))
+    if not isinstance(error.instance, str):
+        return Violation(path=path, value="", rule=_rule(error))
+    length = len(error.instance)
+    given = f"; what stands here has {length} character{'s'[: length != 1]}"
+    return Violation(path=path, value="", rule=_rule(error) + given)
 
 
 def _unknown_fields(error: "ValidationError", path: tuple[str | int, ...]) -> Iterator[Violation]:

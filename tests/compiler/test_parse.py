@@ -223,8 +223,10 @@ PAIR = (
 
 def test_pods_that_are_not_masqueraded_are_said_not_to_reach_other_nodes() -> None:
     assert warnings_of(mesh(masquerade=False), *PAIR) == [
-        "-:1: Mesh/demo spec.masquerade: is false:"
-        f" pods cannot reach the other nodes' own addresses, {UNENCRYPTED}"
+        (
+            "-:1: Mesh/demo spec.masquerade: is false:"
+            f" pods cannot reach the other nodes' own addresses, {UNENCRYPTED}"
+        )
     ]
     assert warnings_of(mesh(masquerade=False), PAIR[0]) == []
 
@@ -232,9 +234,11 @@ def test_pods_that_are_not_masqueraded_are_said_not_to_reach_other_nodes() -> No
 def test_an_exception_from_masquerading_that_holds_nodes_is_warned_about() -> None:
     inner = mesh(nonMasqueradeCIDRs=["172.16.0.0/12", "192.0.2.0/24"])
     assert warnings_of(inner, *PAIR) == [
-        "-:1: Mesh/demo spec.nonMasqueradeCIDRs[1] '192.0.2.0/24': holds the endpoint of"
-        " MeshNode/node-a and of 1 more: pods of other nodes cannot reach a node there,"
-        f" {UNENCRYPTED}"
+        (
+            "-:1: Mesh/demo spec.nonMasqueradeCIDRs[1] '192.0.2.0/24': holds the endpoint of"
+            " MeshNode/node-a and of 1 more: pods of other nodes cannot reach a node there,"
+            f" {UNENCRYPTED}"
+        )
     ]
     assert warnings_of(mesh(nonMasqueradeCIDRs=["172.16.0.0/12"]), *PAIR) == []
 
