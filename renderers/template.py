@@ -15,7 +15,7 @@ def render_template(name: str, values: Mapping[str, object]) -> str:
 
 @cache
 def _load(name: str) -> Callable[[Mapping[str, object]], str]:
-    from jinja2 import (  # noqa: PLC0415 - 40 ms that only commands that render have to pay
+    from jinja2 import (  # noqa: PLC0415 - slow to import, and most commands render nothing
         Environment,
         PackageLoader,
         StrictUndefined,

@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Render to standard output, or to a folder for each host."""
-    from wormhole.artifacts import print_artifacts, write_host  # noqa: PLC0415 - jinja2 is 55 ms
+    from wormhole.artifacts import print_artifacts, write_host  # noqa: PLC0415 - brings renderers
     from wormhole.remarks import say_warnings  # noqa: PLC0415
     from wormhole.statefolder import read_resolved  # noqa: PLC0415
 

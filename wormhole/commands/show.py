@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Read, resolve, print."""
-    from schemas.document import dump  # noqa: PLC0415 - values cost 20 ms that --version saves
+    from schemas.document import dump  # noqa: PLC0415 - brings msgspec, which --version does without
     from wormhole.statefolder import read_resolved  # noqa: PLC0415
 
     resolved = read_resolved(arguments.state, arguments.host)

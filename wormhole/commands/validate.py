@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check everything named; print problems, warnings and a last line."""
-    from schemas.problems import Problems  # noqa: PLC0415 - values cost 20 ms that --version saves
+    from schemas.problems import Problems  # noqa: PLC0415 - brings msgspec, which --version does without
     from wormhole.check import Verdict, check_inventory, check_state, is_state  # noqa: PLC0415
     from wormhole.remarks import count_problems, say_problems, say_warnings  # noqa: PLC0415
 
