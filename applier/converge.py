@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from applier.errors import HostError
 from applier.host import Host
+from applier.kinds.cni import CNI
 from applier.memory import store_applied, store_attempted
 from applier.outcome import Announce, Outcome, Progress, announce_nothing, be_silent
 from applier.paths import Paths
@@ -85,8 +86,9 @@ def _plan(resolved: ResolvedHost, situation: Situation) -> Plan:
 
 def _remember(host: Host, resolved: ResolvedHost, paths: Paths, outcome: Outcome) -> Outcome:
     """Write down what was applied. The network does not need it, so a failure is only told."""
+    ended = all(conflict.kind != CNI.name for conflict in outcome.left.conflicts)
     try:
-        store_applied(host, paths, resolved)
+        store_applied(host, paths, resolved, ended=ended)
     except HostError as error:
         return replace(outcome, trouble=(*outcome.trouble, f"memory: {error}"))
     return outcome

@@ -6,14 +6,15 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from applier.errors import HostError, Missing
+from applier.errors import HostError, Missing, Unsupported
 from applier.host import Host
-from applier.memory import forget, load_applied
+from applier.memory import forget, load_applied, load_attempted
 from applier.outcome import Announce, Outcome, Progress, announce_nothing, be_silent
 from applier.paths import Paths
 from applier.plan import Plan
 from applier.situation import Situation, look_around
 from applier.transition import carry_through, make_plan
+from applier.view import View
 
 
 def plan_destroy(host: Host, *, paths: Paths) -> Plan:
@@ -21,9 +22,10 @@ def plan_destroy(host: Host, *, paths: Paths) -> Plan:
 
     Raises:
         Unobservable: live state could not be read whole.
+        Unsupported: nobody can see any more whether our chains are there.
 
     """
-    return _plan(host, look_around(host, paths), paths)
+    return _plan(host, _look(host, paths), paths)
 
 
 def destroy(
@@ -39,10 +41,10 @@ def destroy(
     Needs no desired state and no secret: marks and memory say what is ours.
 
     Raises:
-        Unobservable: live state could not be read whole; nothing was written.
+        Unobservable, Unsupported: as :func:`plan_destroy`; nothing was written.
 
     """
-    before = look_around(host, paths)
+    before = _look(host, paths)
     planned = _plan(host, before, paths)
     announce(planned)
     outcome = carry_through(host, before, planned, progress)
@@ -52,6 +54,15 @@ def destroy(
     if purge:
         trouble += _purge(host, paths)
     return replace(outcome, trouble=(*outcome.trouble, *trouble), files_left=bool(trouble))
+
+
+def _look(host: Host, paths: Paths) -> Situation:
+    """Look for what is ours; what cannot be seen on a host that was applied is not called gone."""
+    view = View(host)
+    if not view.iptables_variants and (load_applied(host, paths) or load_attempted(host, paths)):
+        reason = "not installed any more, and chains of ours may be left that only it can see"
+        raise Unsupported("find", "iptables", reason)
+    return look_around(host, paths, view)
 
 
 def _plan(host: Host, situation: Situation, paths: Paths) -> Plan:

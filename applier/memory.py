@@ -61,12 +61,20 @@ def store_attempted(host: Host, paths: Paths, resolved: ResolvedHost) -> None:
         host.write_file(paths.attempted, _encode(names), 0o600)
 
 
-def store_applied(host: Host, paths: Paths, resolved: ResolvedHost) -> None:
-    """Remember a desired state that the host converged to; the note of the attempt goes."""
+def store_applied(host: Host, paths: Paths, resolved: ResolvedHost, *, ended: bool) -> None:
+    """Remember a desired state that the host converged to.
+
+    The note of the attempt goes when it ended. Until then not every name in it is in use: the file
+    of that name may be somebody else's.
+    """
     content = _encode(resolved)
     if host.read_file(paths.applied) != content:
         host.write_file(paths.applied, content, 0o600)
-    if host.read_file(paths.attempted) is not None:
+    if not ended:
+        note = _encode(names_of(resolved.host))
+        if host.read_file(paths.attempted) != note:
+            host.write_file(paths.attempted, note, 0o600)
+    elif host.read_file(paths.attempted) is not None:
         with suppress(Missing):
             host.remove_file(paths.attempted)
 

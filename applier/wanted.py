@@ -38,7 +38,7 @@ class Scope(Value, frozen=True, kw_only=True):
     bridges: tuple[str, ...]
     cni_files: tuple[str, ...]
     written_cni_files: tuple[str, ...]
-    """Those that memory says we wrote."""
+    """Those that memory says we wrote; a name that an apply could not use is none."""
     sysctls: tuple[str, ...]
     nodes: Mapping[PublicKey, NodeName]
     """Names to show for keys."""
@@ -123,11 +123,18 @@ def scope_of(
         wireguard=_unique(name.wireguard for name in known),
         bridges=_unique(name.bridge for name in known),
         cni_files=_unique([*(name.cni_file for name in known), DEFAULT_CNI_FILE]),
-        written_cni_files=_unique(name.cni_file for name in earlier),
+        written_cni_files=_written(last, attempted),
         sysctls=tuple(wanted.host.sysctls) if wanted else (),
         nodes={peer.public_key: name for name, peer in peers.items()} | current,
         iptables_variant=wanted.iptables_variant if wanted else None,
     )
+
+
+def _written(last: ResolvedHost | None, attempted: Names | None) -> tuple[str, ...]:
+    """Return the CNI file that the host converged to, unless an apply since left it to others."""
+    if last is None or (attempted and attempted.cni_file == last.host.cni.file_name):
+        return ()
+    return (last.host.cni.file_name,)
 
 
 def _unique(items: Iterable[str]) -> tuple[str, ...]:

@@ -274,6 +274,18 @@ class TestConflicts:
         scene.host.network.add_route(route("10.245.0.0/24"))
         assert scene.plan().changes == ()
 
+    def test_a_cni_file_that_nobody_can_read_is_left_however_often_one_applies(self) -> None:
+        scene = Scene()
+        path = scene.paths.cni / "10-wormhole.conflist"
+        scene.host.files[path] = (b"junk", 0o644)
+
+        for _ in range(3):
+            assert scene.converge().exit_code == 4
+            assert scene.host.files[path] == (b"junk", 0o644)
+
+        scene.destroy()
+        assert scene.host.files[path] == (b"junk", 0o644)
+
     def test_a_cni_file_of_another_network_is_left(self) -> None:
         scene = Scene()
         path = scene.paths.cni / "10-wormhole.conflist"

@@ -7,7 +7,7 @@ from damage import DAMAGE, void
 from scenes import BRIDGE, MASTERS, WG, Scene, build_inventory, converged, dump_all, resolve_host
 
 from applier.destroy import destroy, plan_destroy
-from applier.errors import HostError
+from applier.errors import HostError, Unsupported
 from applier.fake import Killed
 from applier.host import Link
 from applier.outcome import Result
@@ -143,3 +143,21 @@ def test_a_key_that_cannot_be_purged_is_told_and_keeps_no_other() -> None:
     assert set(scene.host.files) & {scene.paths.private_key, *map(scene.paths.master, MASTERS)} == {
         scene.paths.master(min(MASTERS))
     }
+
+
+def test_destroy_does_not_call_gone_what_it_cannot_see() -> None:
+    scene = converged()
+    scene.host.variants = ()
+    earlier = dump_all(scene.host)
+
+    with pytest.raises(Unsupported) as caught:
+        scene.destroy()
+
+    reason = "not installed any more, and chains of ours may be left that only it can see"
+    assert str(caught.value) == f"find iptables: {reason}"
+    assert dump_all(scene.host) == earlier
+
+
+def test_a_host_without_iptables_that_never_was_ours_has_nothing_to_destroy() -> None:
+    scene = Scene(installed=())
+    assert not scene.destroy().plan.changes
