@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from wormhole.failure import explain_failure
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Run one command line; return its exit code. Never raises, never prints a traceback."""
+    _settle_streams()
     collecting = gc.isenabled()
     # A process this short ends before a collection would pay; a large inventory doubles in time.
     gc.disable()
@@ -100,6 +102,19 @@ def _add_global_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="Show what is otherwise summed up; WORMHOLE_DEBUG=1 logs each change to the host.",
     )
+
+
+def _settle_streams() -> None:
+    """Make the standard streams take whatever is written, also where a service closed them.
+
+    Python has None for a stream that is closed at its start; and a path that is not in the
+    locale's encoding must not end a command that has done its work.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - a device, for the process's life
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _drop_unwritten_output() -> None:

@@ -10,6 +10,7 @@ from schemas.check import check_state as find_contradictions
 from schemas.document import load_host, load_mesh, load_resolved
 from schemas.problems import Problem
 from schemas.state import MeshState
+from wormhole.folder import is_plain_file
 from wormhole.remarks import count
 from wormhole.statefolder import (
     is_state_folder,
@@ -85,7 +86,7 @@ def check_state(path: str) -> Verdict:
 
 def _document_kind(path: Path) -> str | None:
     """Return the kind of a document of ours; None for any other file."""
-    if path.suffix != ".json" or not path.is_file():
+    if path.suffix != ".json" or not is_plain_file(path):
         return None
     with suppress(msgspec.DecodeError, OSError):
         kind = msgspec.json.decode(path.read_bytes(), type=_Kinded).kind

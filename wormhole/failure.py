@@ -29,6 +29,9 @@ def explain_failure(error: BaseException) -> Exit:
     if isinstance(error, OSError) and error.filename is None and error.errno in _OUTPUT_ERRORS:
         err(f"wormhole: cannot write the output: {(error.strerror or str(error)).lower()}")
         return Exit.INPUT
+    if isinstance(error, MemoryError):
+        err("wormhole: there is not enough memory for an input of this size")
+        return Exit.INPUT
     known = _explain_known(error)
     return known if known is not None else _explain_bug(error)
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from schemas.problems import neutralise
 from schemas.state import Value
 from wormhole.remarks import count
 
@@ -129,7 +130,7 @@ def _spell(value: object) -> str:
         case None | "":
             return NONE
         case str(text) | {"rule": str(text)}:
-            return text
+            return "\n".join(map(neutralise, text.split("\n")))
         case bool():
             return "yes" if value else "no"
         case Mapping():

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ _TEMPORARY: Final = ".wormhole.tmp"
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Folder:
@@ -69,11 +70,11 @@ class Folder:
             descriptor = os.open(name, _READ, dir_fd=self._descriptor)
         except OSError:
             return None
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            return None
         with os.fdopen(descriptor, "rb") as file:
-            try:
-                return file.read()
-            except OSError:  # a folder opens, but does not read
-                return None
+            return file.read()
 
     def write_changed(self, name: str, content: bytes) -> bool:
         """Make a file's content so; return whether it had to be written.
@@ -109,6 +110,8 @@ class Folder:
             os.unlink(name, dir_fd=self._descriptor)
 
     def _write_temporary(self, content: bytes) -> None:
+        with suppress(FileNotFoundError):  # what a crash left, or anything else of this name
+            os.unlink(_TEMPORARY, dir_fd=self._descriptor)
         descriptor = os.open(_TEMPORARY, _WRITE, 0o666, dir_fd=self._descriptor)
         try:
             left = memoryview(content)
@@ -116,6 +119,28 @@ class Folder:
                 left = left[os.write(descriptor, left) :]
         finally:
             os.close(descriptor)
+
+
+def read_plain(path: Path) -> bytes:
+    """Read a plain file, or what a link leads to.
+
+    Raises:
+        Problems: it cannot be read, or is no plain file: a pipe would keep us waiting.
+
+    """
+    with explain_os_errors(path, "cannot read the file"):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return file.read()
+    raise Problems.one("cannot read the file: it is no plain file", file=str(path))
+
+
+def is_plain_file(path: Path) -> bool:
+    """Whether there is a plain file; not where we may not look, or where no name can lead."""
+    with suppress(OSError):
+        return path.is_file()
+    return False
 
 
 @contextmanager

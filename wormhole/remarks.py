@@ -2,14 +2,20 @@
 
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
-from schemas.problems import Problem
+from schemas.problems import Problem, neutralise
 from wormhole.console import choose_paint, err
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
     """Return ``1 node``, ``2 nodes``, ``2 entries``."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def show_path(path: Path) -> str:
+    """Return a path as a reader may see it, whatever it is made of."""
+    return neutralise(str(path))
 
 
 def say_problems(problems: Iterable[Problem], color: str) -> None:

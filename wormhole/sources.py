@@ -1,6 +1,7 @@
 """Read inventory text from files, folders and standard input."""
 
 import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -56,10 +57,14 @@ def decode(name: str, content: bytes) -> str:
 
 
 def _expand(path: str) -> Iterable[str]:
-    if path == STDIN or not Path(path).is_dir():
+    if path == STDIN or not os.path.isdir(path):  # noqa: PTH112 - raises nothing, however named
         return [path]
     with explain_os_errors(Path(path), "cannot read the folder"):
         names = sorted(_walk(path))
+        strange = [name for name in names if not stat.S_ISREG(Path(name).stat().st_mode)]
+    if strange:
+        rule = "cannot read the file: it is no plain file"
+        raise Problems(Problem(file=name, rule=rule) for name in strange)
     if not names:
         raise Problems.one(f"no {', '.join(_SUFFIXES)} file in this folder", file=path)
     return names

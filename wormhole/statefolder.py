@@ -17,7 +17,7 @@ from schemas.problems import Problem, Problems
 from schemas.resolve import resolve
 from schemas.state import HostState, MeshState, ResolvedHost, Value
 from schemas.values import NodeName
-from wormhole.folder import Folder, explain_os_errors
+from wormhole.folder import Folder, explain_os_errors, is_plain_file, read_plain
 
 MESH_FILE: Final = "mesh.json"
 HOSTS_FOLDER: Final = "hosts"
@@ -36,7 +36,7 @@ class Written(Value, frozen=True, kw_only=True):
 
 def is_state_folder(folder: Path) -> bool:
     """Whether a folder looks like one that ``compile`` wrote."""
-    return (folder / MESH_FILE).is_file()
+    return is_plain_file(folder / MESH_FILE)
 
 
 def read_mesh(folder: Path) -> MeshState:
@@ -46,7 +46,7 @@ def read_mesh(folder: Path) -> MeshState:
         Problems: it is missing, unreadable or invalid.
 
     """
-    if folder.is_dir() and not is_state_folder(folder):
+    if os.path.isdir(folder) and not os.path.lexists(folder / MESH_FILE):  # noqa: PTH112 - asks without raising
         raise Problems.one(f"not a state folder: it has no {MESH_FILE}", file=str(folder))
     path = folder / MESH_FILE
     return load_mesh(read_document(path), str(path))
@@ -146,8 +146,7 @@ def read_document(path: Path) -> bytes:
         Problems: it cannot be read.
 
     """
-    with explain_os_errors(path, "cannot read the file"):
-        return path.read_bytes()
+    return read_plain(path)
 
 
 def write_state(path: Path, mesh: MeshState, hosts: Iterable[HostState]) -> Written:

@@ -57,6 +57,11 @@ CASES = {
         Exit.LOCKED,
         "wormhole: another applier is at work on this host: lock /x: held by process 7\n",
     ),
+    "out of memory": (
+        MemoryError(),
+        Exit.INPUT,
+        "wormhole: there is not enough memory for an input of this size\n",
+    ),
     "interrupted": (KeyboardInterrupt(), Exit.INTERRUPTED, "wormhole: interrupted\n"),
     "broken pipe": (BrokenPipeError(errno.EPIPE, "Broken pipe"), Exit.BROKEN_PIPE, ""),
     "full disk": (

@@ -6,6 +6,7 @@ from applier.outcome import Failure, Outcome
 from applier.plan import Action, Cause, Change, Plan
 from applier.status import DeviceStatus, PeerStatus, Status
 from schemas.values import Endpoint, NodeName, Prefix, PublicKey
+from wormhole.fieldview import describe_difference
 from wormhole.outcomeview import describe_troubles, exit_of, summarise_outcome
 from wormhole.statusview import describe_status, spell_age, spell_bytes
 
@@ -190,3 +191,8 @@ def test_golden_outcome(case: str) -> None:
         exit_of(outcome),
     )
     assert (troubles, last_line, code) == found
+
+
+def test_what_somebody_wrote_into_a_file_of_ours_is_no_command_to_the_terminal() -> None:
+    found = describe_difference("\x1b[2Jjunk\nx y\n", "{\n}\n")
+    assert [line for field in found for line in field.lines][:1] == ["- \\x1b[2Jjunk"]

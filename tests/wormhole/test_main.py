@@ -139,3 +139,20 @@ def test_an_unknown_option_shows_the_usage_of_its_command(
     err = capsys.readouterr().err
     assert err.startswith("usage: wormhole show [-h]")
     assert err.endswith("wormhole show: error: unrecognized arguments: --hots node-a\n")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_no_bug(closed: str) -> None:
+    command = f"{sys.executable} -m wormhole validate - {closed}"
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, b"bug" in done.stderr) == (2, False)
+
+
+def test_a_path_outside_the_locale_s_encoding_is_spelled_out(tmp_path: Path) -> None:
+    (tmp_path / "inventory.yaml").write_text(MESH + spell_node("node-a", OTHER_KEY, 1))
+    done = start(
+        *("compile", str(tmp_path / "inventory.yaml"), "-o", str(tmp_path / "größe\x1b")),
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"wrote {tmp_path}/gr\\xf6\\xdfe\\x1b/mesh.json\n")

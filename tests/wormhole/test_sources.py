@@ -35,6 +35,18 @@ def test_a_folder_is_read_below_in_order_without_what_is_hidden(tmp_path: Path) 
     assert expected == names_read(tmp_path)
 
 
+def test_a_folder_is_read_from_plain_files_only(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.yaml")
+    (tmp_path / "b.yaml").symlink_to("/dev/zero")
+    rule = "cannot read the file: it is no plain file"
+    assert refusal(tmp_path) == f"{tmp_path}/a.yaml: {rule}\n{tmp_path}/b.yaml: {rule}"
+
+
+def test_a_name_that_no_file_can_have_is_a_problem() -> None:
+    name = "a" * 5000
+    assert refusal(name) == f"{name}: cannot read the file: file name too long"
+
+
 def test_the_links_of_a_mounted_config_map_are_followed_once(tmp_path: Path) -> None:
     (tmp_path / "..2026").mkdir()
     (tmp_path / "..2026/mesh.yaml").write_text("x")

@@ -264,3 +264,47 @@ def test_a_folder_without_a_mesh_is_not_a_state(tmp_path: Path) -> None:
     with pytest.raises(Problems) as caught:
         read_resolved(tmp_path, None)
     assert f"{tmp_path}: not a state folder: it has no mesh.json" == str(caught.value)
+
+
+def test_what_is_no_plain_file_is_neither_waited_for_nor_believed(tmp_path: Path) -> None:
+    documents = compile_nodes("node-a")
+    write(tmp_path, documents)
+    path = tmp_path / "hosts" / "node-a.json"
+    path.unlink()
+    os.mkfifo(path)
+
+    with pytest.raises(Problems) as caught:
+        read_host(tmp_path, "node-a")
+
+    assert str(caught.value) == f"{path}: cannot read the file: it is no plain file"
+    assert write(tmp_path, documents).written == ("hosts/node-a.json",)
+
+
+def test_a_folder_in_a_document_s_place_is_a_problem_and_elsewhere_a_stranger(
+    tmp_path: Path,
+) -> None:
+    documents = compile_nodes("node-a")
+    write(tmp_path, documents)
+    (tmp_path / "hosts" / "old.json").mkdir()
+    assert write(tmp_path, documents) == Written(unchanged=2)
+
+    path = tmp_path / "hosts" / "node-a.json"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(Problems) as caught:
+        write(tmp_path, documents)
+    assert str(caught.value) == f"{path}: cannot write the file: is a directory"
+
+
+def test_nothing_of_the_temporary_file_s_name_is_waited_for_or_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"theirs")
+    for name in ("pipe", "link"):
+        state = tmp_path / name
+        state.mkdir()
+        if name == "pipe":
+            os.mkfifo(state / ".wormhole.tmp")
+        else:
+            (state / ".wormhole.tmp").symlink_to(victim)
+        assert len(write(state, compile_nodes("node-a")).written) == 2
+    assert victim.read_bytes() == b"theirs"

@@ -71,8 +71,10 @@ def _describe_kept(arguments: argparse.Namespace, paths: tuple[str, ...]) -> Ite
 
 
 def _list_files(verb: str, arguments: argparse.Namespace, paths: tuple[str, ...]) -> None:
+    from wormhole.remarks import show_path  # noqa: PLC0415 - as above
+
     shown = paths if arguments.verbose else paths[:_SHOWN_FILES]
     for path in shown:
-        out(f"{verb} {arguments.output / path}")
+        out(f"{verb} {show_path(arguments.output / path)}")
     if len(paths) > len(shown):
         out(f"{verb} {len(paths) - len(shown)} more (-v names them)")

@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Render to standard output, or to a folder for each host."""
     from wormhole.artifacts import print_artifacts, write_host  # noqa: PLC0415 - brings renderers
-    from wormhole.remarks import say_warnings  # noqa: PLC0415
+    from wormhole.remarks import say_warnings, show_path  # noqa: PLC0415
     from wormhole.statefolder import read_resolved  # noqa: PLC0415
 
     if arguments.all:
@@ -47,14 +47,15 @@ def run(arguments: argparse.Namespace) -> int:
         print_artifacts(resolved)
         return Exit.OK
     say_warnings(write_host(arguments.output, resolved), arguments.color)
-    out(f"ok: host {resolved.host.name} rendered to {arguments.output / resolved.host.name}")
+    folder = show_path(arguments.output / resolved.host.name)
+    out(f"ok: host {resolved.host.name} rendered to {folder}")
     return Exit.OK
 
 
 def _render_all(arguments: argparse.Namespace) -> int:
     from schemas.problems import Problems  # noqa: PLC0415 - as above
     from wormhole.artifacts import write_all  # noqa: PLC0415
-    from wormhole.remarks import count, say_warnings  # noqa: PLC0415
+    from wormhole.remarks import count, say_warnings, show_path  # noqa: PLC0415
     from wormhole.statefolder import read_hosts, read_mesh  # noqa: PLC0415
 
     if arguments.output is None:
@@ -62,5 +63,5 @@ def _render_all(arguments: argparse.Namespace) -> int:
         raise Problems.one(rule, path="--all")
     mesh, hosts = read_mesh(arguments.state), read_hosts(arguments.state)
     say_warnings(write_all(arguments.output, mesh, hosts), arguments.color)
-    out(f"ok: {count(len(hosts), 'host')} rendered to {arguments.output}")
+    out(f"ok: {count(len(hosts), 'host')} rendered to {show_path(arguments.output)}")
     return Exit.OK
