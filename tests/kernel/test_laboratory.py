@@ -7,7 +7,7 @@ from lab.capture import parse_frame
 from lab.dumps import differences, snapshot
 from lab.events import Events
 from lab.network import Lab, LabHost
-from lab.probes import Stream, ping
+from lab.probes import Stream, answers_within, ping
 
 pytestmark = pytest.mark.kernel
 
@@ -96,14 +96,37 @@ def test_a_snapshot_notices_every_kind_of_object(hosts: tuple[Lab, LabHost, LabH
     }
 
 
-def test_a_stream_counts_what_was_lost(hosts: tuple[Lab, LabHost, LabHost]) -> None:
+@pytest.mark.parametrize(
+    ("break_it", "mend_it"),
+    [
+        ("ip link set eth0 down", "ip link set eth0 up"),
+        ("ip route add unreachable 192.0.2.1", "ip route delete unreachable 192.0.2.1"),
+        (
+            "iptables-nft -A INPUT -i eth0 -j DROP",
+            "iptables-nft -D INPUT -i eth0 -j DROP",
+        ),
+    ],
+    ids=["link down", "refused by the host itself", "answers dropped"],
+)
+def test_a_stream_counts_what_was_lost(
+    hosts: tuple[Lab, LabHost, LabHost], break_it: str, mend_it: str
+) -> None:
     _, one, other = hosts
 
     with Stream(other, one.ipv4) as stream:
         assert ping(other, one.ipv4, count=4)
-        other.ip("link set eth0 down")
-        assert not ping(other, one.ipv4)
-        other.ip("link set eth0 up", "route add default via 192.0.2.254")
+        other.sh(f"{break_it}; sleep 0.3; {mend_it}")
+        assert answers_within(5, other, one.ipv4)
         assert ping(other, one.ipv4, count=8)
 
-    assert 0 < stream.lost < stream.sent
+    assert 5 < stream.lost < stream.sent
+
+
+def test_a_stream_that_lost_nothing_says_so(hosts: tuple[Lab, LabHost, LabHost]) -> None:
+    _, one, other = hosts
+
+    with Stream(other, one.ipv4) as stream:
+        assert ping(other, one.ipv4, count=8)
+
+    assert stream.lost == 0
+    assert stream.sent > 5

@@ -90,11 +90,12 @@ class Stream:
         answered = {int(number) for number in re.findall(r"icmp_seq=(\d+) ttl=", said)}
         if not answered:
             raise LabError(f"nothing came back from {self._address}: {said}{errors}")
-        self.sent = max(answered)
-        self.lost = self.sent - len(answered)
         asked = int(said.partition(" packets transmitted")[0].split()[-1])
-        if asked - self.sent > _UNDER_WAY:
-            self.sent, self.lost = asked, asked - len(answered)
+        last = max(answered)
+        # What the host itself refused to send (no route, no key) ping does not number.
+        refused = errors.count("ping: send")
+        self.sent = refused + (last if asked - last <= _UNDER_WAY else asked)
+        self.lost = self.sent - len(answered)
 
 
 def _locate(place: Place, command: tuple[str, ...]) -> tuple[Namespace, tuple[str, ...]]:
