@@ -97,7 +97,7 @@ def _tell_offline(
     narrator.type("anywhere", "wormhole show state --host node-a", run)
     narrator.type("anywhere", "wormhole render state --host node-a -o native", run)
     narrator.type("anywhere", "ls native/node-a; cat native/node-a/ip.batch", run)
-    narrator.chapter("The rest of the story needs hosts, and this machine cannot have them")
+    narrator.chapter("The rest of the story needs hosts, and here there can be none")
     narrator.show("\n".join(f"missing: {reason}" for reason in reasons))
     narrator.show("as root, `make demo` installs what it can and tells the rest")
 

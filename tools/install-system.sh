@@ -13,6 +13,7 @@ PATH=$PATH:/usr/sbin:/sbin
 has() { command -v "$1" >/dev/null; }
 
 # One line each: group, package, and a command that succeeds when there is nothing to install.
+# Of packages with a bar between them the first that this release has.
 wanted() {
   cat <<'TABLE'
 base ca-certificates test -d /etc/ssl/certs
@@ -29,14 +30,21 @@ lab nftables has nft
 lab procps has sysctl && has ps
 lab tcpdump has tcpdump
 lab util-linux has nsenter && has setpriv
-lab wireguard-go has wireguard-go || test -e /sys/module/wireguard
+lab wireguard-go has wireguard-go
 lab wireguard-tools has wg
 vm busybox-static has busybox
 vm cpio has cpio
-vm dpkg has dpkg
-vm qemu-system-common test -x /usr/lib/qemu/virtiofsd -o -x /usr/libexec/virtiofsd -o -d /usr/share/qemu
 vm qemu-system-x86 has qemu-system-x86_64
+vm virtiofsd|qemu-system-common test -x /usr/libexec/virtiofsd -o -x /usr/lib/qemu/virtiofsd
 TABLE
+}
+
+choose() { # the first of several packages that apt knows, else the last
+  local package
+  for package in ${1//|/ }; do
+    ! apt-cache show "$package" >/dev/null 2>&1 || break
+  done
+  echo "$package"
 }
 
 missing=()
@@ -48,14 +56,23 @@ done < <(wanted)
 [ ${#missing[@]} -gt 0 ] || exit 0
 if ! has apt-get; then
   echo "missing here: ${missing[*]} (names as in Debian; no apt-get to install them with)"
+  exit 0
 elif [ "$(id -u)" -ne 0 ]; then
-  echo "missing here, and only root may install it: apt-get install ${missing[*]}"
-else
-  echo "installing: ${missing[*]}"
-  export DEBIAN_FRONTEND=noninteractive
-  log=$(mktemp)
-  trap 'rm -f "$log"' EXIT
-  {
-    apt-get update -qq && apt-get install -qq -y --no-install-recommends "${missing[@]}"
-  } </dev/null >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+  echo "missing here, and only root may install it: ${missing[*]}"
+  exit 0
 fi
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+exec </dev/null
+export DEBIAN_FRONTEND=noninteractive
+install() { apt-get install -qq -y --no-install-recommends "$@" >>"$log" 2>&1; }
+
+echo "installing: ${missing[*]}"
+apt-get update -qq >>"$log" 2>&1 || true
+packages=()
+for package in "${missing[@]}"; do packages+=("$(choose "$package")"); done
+# All at once is quick; one by one, a package that this release lacks keeps no other away.
+install "${packages[@]}" || for package in "${packages[@]}"; do
+  install "$package" || echo "could not be installed: $package ($(tail -n 1 "$log"))"
+done
