@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from applier.errors import HostError
 from applier.host import Host
 from applier.kinds.cni import CNI
+from applier.kinds.links import LINKS
 from applier.memory import store_applied, store_attempted
 from applier.outcome import Announce, Outcome, Progress, announce_nothing, be_silent
 from applier.paths import Paths
@@ -85,7 +86,13 @@ def _plan(resolved: ResolvedHost, situation: Situation) -> Plan:
 
 
 def _remember(host: Host, resolved: ResolvedHost, paths: Paths, outcome: Outcome) -> Outcome:
-    """Write down what was applied. The network does not need it, so a failure is only told."""
+    """Write down what was applied. The network does not need it, so a failure is only told.
+
+    While a stranger holds a link's name, the link that it should replace is kept, and so is the
+    memory of that one's name.
+    """
+    if any(conflict.kind == LINKS.name for conflict in outcome.left.conflicts):
+        return outcome
     ended = all(conflict.kind != CNI.name for conflict in outcome.left.conflicts)
     try:
         store_applied(host, paths, resolved, ended=ended)

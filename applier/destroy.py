@@ -50,7 +50,7 @@ def destroy(
     outcome = carry_through(host, before, planned, progress)
     if outcome.reverted is not None:
         return outcome
-    trouble = [*_try(lambda: forget(host, paths))]
+    trouble = [*_sweep(host, before, planned), *_try(lambda: forget(host, paths))]
     if purge:
         trouble += _purge(host, paths)
     return replace(outcome, trouble=(*outcome.trouble, *trouble), files_left=bool(trouble))
@@ -68,6 +68,15 @@ def _look(host: Host, paths: Paths) -> Situation:
 def _plan(host: Host, situation: Situation, paths: Paths) -> Plan:
     applied = load_applied(host, paths)
     return make_plan(situation, applied.host.name if applied else "", "")
+
+
+def _sweep(host: Host, situation: Situation, planned: Plan) -> Iterator[str]:
+    """Remove what a userspace process left that had died, and its device with it, before us."""
+    deleted = {change.key for change in planned.changes}
+    links = {link.name for link in host.links()}
+    for name in situation.scope.wireguard:
+        if name not in deleted | links:
+            yield from _try(partial(host.wireguard(name).delete, name))
 
 
 def _purge(host: Host, paths: Paths) -> Iterator[str]:

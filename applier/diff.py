@@ -41,6 +41,8 @@ class _Differ:
         """What cannot be made, because something foreign is in the way."""
         self._gone: set[Need] = set()
         """What will be deleted, by us or by the kernel, before anything else is made."""
+        self._kept: set[Need] = set()
+        """What would be deleted to make room for something that cannot be made."""
 
     def compare(self, desired: State) -> Iterator[Change]:
         for kind in KINDS:
@@ -49,11 +51,23 @@ class _Differ:
             for key, note in there.foreign.items():
                 self._waiting |= {Need(kind.name, key), Need(kind.name)}
                 yield self._conflict(kind, key, wanted.get(key), note)
+            blocked = {kind.claim(wanted[key]) for key in there.foreign if key in wanted} - {""}
             for key in (key for key in there.owned if key not in wanted):
-                yield from self._compare_one(kind, key, None, there.owned[key])
+                if not self._is_kept(kind, key, there.owned[key], blocked):
+                    yield from self._compare_one(kind, key, None, there.owned[key])
             for key, value in wanted.items():
                 if key not in there.foreign and self._may_be_made(kind, key, value):
                     yield from self._compare_one(kind, key, value, there.owned.get(key))
+
+    def _is_kept(self, kind: AnyKind, key: str, value: KindValue, blocked: set[str]) -> bool:
+        """Whether an unwanted object stays: its successor waits, or it lives on one that stays.
+
+        A tunnel that works is not taken away for one whose name somebody else holds.
+        """
+        kept = kind.claim(value) in blocked or not self._kept.isdisjoint(kind.dies_with(key, value))
+        if kept:
+            self._kept.add(Need(kind.name, key))
+        return kept
 
     def _may_be_made(self, kind: AnyKind, key: str, value: KindValue) -> bool:
         if self._waiting.isdisjoint(kind.needs(key, value)):

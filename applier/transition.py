@@ -17,6 +17,9 @@ from applier.situation import Situation, look_again
 _PAUSES: Final = (0.05, 0.2, 0.75)
 """Seconds between looks at a host that has not settled: a link that is only coming up."""
 
+_BACK: Final = "what had been changed on this host is put back"
+_NOT_BACK: Final = "this host is changed in part; the next apply completes it"
+
 
 def make_plan(situation: Situation, host: str, digest: str) -> Plan:
     """Return what leads from what is observed to what is desired."""
@@ -27,9 +30,15 @@ def make_plan(situation: Situation, host: str, digest: str) -> Plan:
 def carry_through(host: Host, before: Situation, plan: Plan, progress: Progress) -> Outcome:
     """Make the changes of a plan; end with all of them verified, or with none of them.
 
-    Raises nothing: from the first write on, whatever goes wrong is part of the outcome.
+    From the first write on, whatever goes wrong on the host is part of the outcome. A bug of ours
+    is raised, after the host was put back.
     """
-    done, failures = carry_out(host, plan.changes, before.scope, progress)
+    try:
+        done, failures = carry_out(host, plan.changes, before.scope, progress)
+    except Exception as error:
+        complete = revert(host, before, progress).complete
+        error.add_note(_BACK if complete else _NOT_BACK)
+        raise
     left, trouble = _verify(host, before, plan, failures)
     outcome = Outcome(plan=plan, done=done, failures=failures, left=left, trouble=trouble)
     if not failures and not trouble:

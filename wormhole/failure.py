@@ -68,10 +68,12 @@ def _explain_bug(error: BaseException) -> Exit:
 
         traceback.print_exception(error)
     message = f": {error}" if str(error) else ""
+    notes = "".join(f"  {note}\n" for note in getattr(error, "__notes__", ()))
     err(
         f"wormhole: this is a bug in wormhole {__version__}, not in your input\n"
         f"  {type(error).__name__}{message}\n"
         f"  at {_place_of(error.__traceback__)}\n"
+        f"{notes}"
         "please report these lines, and the command, to whoever gave you wormhole;\n"
         "WORMHOLE_DEBUG=1 prints the whole traceback (look for secrets before you share it)"
     )

@@ -10,7 +10,7 @@ from typing import ClassVar, Final, NamedTuple
 
 from applier.errors import HostError, Unobservable, Unsupported
 from applier.host import Host
-from applier.kind import Difference, Kind
+from applier.kind import Difference, Kind, Need
 from applier.plan import Action, Change, Observed
 from applier.view import View
 from applier.wanted import Scope, Wanted
@@ -107,6 +107,11 @@ class FirewallKind(Kind[Part]):
             except HostError as error:
                 failures |= dict.fromkeys((change.key for change in batch), error)
         return failures
+
+    def needs(self, key: str, value: Part) -> tuple[Need, ...]:
+        """Return our links: rules trust them by name, and a stranger may have the name."""
+        del key, value
+        return (Need("link"),)
 
 
 FIREWALL: Final = FirewallKind()

@@ -31,6 +31,8 @@ _PER_LINK: Final[Mapping[str, str]] = {
 }
 """The same functions set every link's own parameter."""
 
+_IFNAMSIZ: Final = 16
+
 _ROUTER_ADVERTISEMENT: Final = 9
 """``RTPROT_RA``: the protocol of routes that the kernel learned from router advertisements."""
 
@@ -215,10 +217,29 @@ def _slashed(link: str) -> str:
 
 
 def _load(content: bytes | None) -> Memory:
+    """Return what is remembered; nothing of a file that is damaged, or names what is not ours."""
     try:
-        return msgspec.json.decode(content or b"{}", type=Memory)
+        memory = msgspec.json.decode(content or b"{}", type=Memory)
     except msgspec.DecodeError:
         return {}
+    return {key: entry for key, entry in memory.items() if _is_credible(key, entry)}
+
+
+def _is_credible(key: str, entry: Remembered) -> bool:
+    """Whether we could have written this: no file may make us write another parameter."""
+    if not entry.because:
+        return key in COUPLED
+    if entry.because not in COUPLED:
+        return False
+    before, after = _PER_LINK[entry.because].split("{}")
+    link = key.removeprefix(before).removesuffix(after)
+    per_link = key == f"{before}{link}{after}" and _is_link_name(link.replace("/", "."))
+    return per_link or key in COUPLED[entry.because]
+
+
+def _is_link_name(name: str) -> bool:
+    """Whether the kernel could have a link of this name (``dev_valid_name``)."""
+    return 0 < len(name) < _IFNAMSIZ and name not in {".", ".."} and not set(name) & set("/: \t\n")
 
 
 def _store(host: Host, paths: Paths, memory: Memory) -> None:

@@ -26,6 +26,7 @@ from scenes import (
 )
 
 from applier.errors import HostError, Unobservable, Unsupported
+from applier.fake import FakeHost
 from applier.host import Host, Link
 from applier.kinds import KINDS
 from applier.outcome import Result
@@ -35,6 +36,11 @@ from schemas.problems import Problems
 from schemas.state import IptablesVariant
 from schemas.validate import violations
 from schemas.values import NodeName
+
+
+def dump_ours(host: FakeHost) -> list[str]:
+    """Return a dump's lines about the network of the device of old, memory and sysctls apart."""
+    return [line for line in dump_all(host).splitlines() if WG in line and "sysctl" not in line]
 
 
 def kinds_of(plan: Plan) -> list[str]:
@@ -234,9 +240,32 @@ class TestConflicts:
         assert scene.host.network.links[WG].kind == "veth"
         assert scene.host.network.addresses[WG] == []
         done = {change.kind for change in outcome.done}
-        assert done == {"guard", "sysctl", "link", "address", "up", "firewall"}
+        assert done == {"guard", "sysctl", "link", "address", "up"}
         assert {change.action for change in outcome.left.changes} == {Action.CONFLICT}
         assert dump_foreign(scene.host) == foreign
+
+    def test_a_foreign_link_of_our_name_is_not_trusted_by_the_firewall(self) -> None:
+        scene = converged()
+        rules = scene.host.iptables_save(IptablesVariant.NFT, ipv6=False)
+        scene.resolved = resolve_host(build_inventory(interface="eth0"))
+        outcome = scene.converge()
+
+        assert outcome.result is Result.CONFLICT
+        assert scene.host.iptables_save(IptablesVariant.NFT, ipv6=False) == rules
+
+    def test_a_tunnel_that_works_is_kept_while_a_stranger_has_its_new_name(self) -> None:
+        scene = converged()
+        scene.host.network.add_link(Link(name="tunnel0", kind="veth", group=0, mtu=1500, up=True))
+        working = dump_ours(scene.host)
+        scene.resolved = resolve_host(build_inventory(interface="tunnel0"))
+        outcome = scene.converge()
+
+        assert outcome.result is Result.CONFLICT
+        assert dump_ours(scene.host) == working
+
+        scene.host.network.delete_link("tunnel0")
+        assert scene.converge(allow_mass_delete=True).result is Result.CONVERGED
+        assert WG not in scene.host.network.links
 
     def test_a_foreign_route_inside_the_overlay_is_shown_and_left(self) -> None:
         scene = converged()
@@ -280,7 +309,7 @@ class TestConflicts:
         scene.host.files[path] = (b"junk", 0o644)
 
         for _ in range(3):
-            assert scene.converge().exit_code == 4
+            assert scene.converge().result is Result.CONFLICT
             assert scene.host.files[path] == (b"junk", 0o644)
 
         scene.destroy()
@@ -389,9 +418,10 @@ class TestFailures:
             ("address", f"waits for link {WG}"),
             ("up", f"waits for link {WG}"),
             ("route", f"waits for link {WG}, up {WG}"),
-            ("cni", "waits for address, link, up"),
+            ("firewall", "waits for link"),
+            ("cni", "waits for address, firewall, link, up"),
         }
-        assert "firewall" in {change.kind for change in outcome.done}
+        assert {"guard", "sysctl"} <= {change.kind for change in outcome.done}
         assert dump_foreign(scene.host) == dump_foreign(Scene().host)
 
     def test_a_change_without_effect_is_a_failure_although_nothing_failed(self) -> None:

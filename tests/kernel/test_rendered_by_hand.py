@@ -28,8 +28,8 @@ def test_a_host_loaded_by_hand_has_nothing_left_to_plan(
         by_hand.sh(f"""
             cd {tmp_path}/node-a
             wireguard-go wormhole-wg0 >/dev/null 2>&1
-            ip -force -batch ip.batch
             wg set wormhole-wg0 private-key /var/lib/wormhole/private.key
+            ip -force -batch ip.batch
             wg addconf wormhole-wg0 wormhole-wg0.conf
             iptables-{variant}-restore --noflush iptables.rules
             ip6tables-{variant}-restore --noflush ip6tables.rules

@@ -8,6 +8,8 @@ EXPECTED = """\
 # load: ip -force -batch ip.batch
 # The device comes first, because only you know which kind this host has:
 #   ip link add wormhole-wg0 type wireguard, or wireguard-go wormhole-wg0
+# Then its key, before this file: wireguard-go sets an MTU of its own until it first answers.
+#   wg set wormhole-wg0 private-key /var/lib/wormhole/private.key
 
 # What is not encrypted is unreachable, whatever becomes of the lines below.
 route add unreachable 10.244.0.0/16 metric 4294967295 proto 87
