@@ -702,3 +702,47 @@ def test_renaming_the_device_frees_its_port_first() -> None:
     )
     assert lines[1] == "create link other0 (desired changed)"
     assert scene.converge().result is Result.CONVERGED
+
+
+class TestBugs:
+    def test_an_exception_of_ours_in_mid_apply_leaves_the_host_as_it_was(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        scene = Scene()
+        before = dump_ours(scene.host)
+
+        def stumble(*_: object, **__: object) -> None:
+            raise ZeroDivisionError("a bug")
+
+        monkeypatch.setattr(scene.host.network, "add_address", stumble)
+        with pytest.raises(ZeroDivisionError) as caught:
+            scene.converge()
+
+        assert caught.value.__notes__ == ["what had been changed on this host is put back"]
+        assert [line for line in dump_ours(scene.host) if "attempted" not in line] == before
+
+
+@pytest.mark.parametrize(
+    ("key", "entry"),
+    [
+        ("../../etc/passwd", {"before": "1", "ours": "0"}),
+        ("kernel.panic", {"before": "1", "ours": "0"}),
+        ("kernel.panic", {"before": "1", "ours": "0", "because": "net.ipv4.ip_forward"}),
+        (
+            "net.ipv4.conf.../../x.forwarding",
+            {"before": "1", "ours": "0", "because": "net.ipv4.ip_forward"},
+        ),
+    ],
+)
+def test_a_tampered_memory_makes_us_write_no_other_parameter(
+    key: str, entry: dict[str, str]
+) -> None:
+    scene = converged()
+    path = scene.paths.sysctls
+    content, mode = scene.host.files[path]
+    memory = json.loads(content) | {key: entry}
+    scene.host.files[path] = (json.dumps(memory).encode(), mode)
+    scene.host.sysctls.values[key] = "0"
+    scene.destroy()
+
+    assert scene.host.sysctls.values.get(key, "0") == "0"  # a link that is not there has none
