@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Final
 
 from applier.plan import Action, Cause, Change, Plan, Risk
+from schemas.problems import neutralise
 from schemas.state import Value
 from wormhole.console import Paint, paint_plain
 from wormhole.fieldview import FieldText
@@ -153,9 +154,11 @@ def _share_out(row: Row, view: _View) -> tuple[str, tuple[str, ...]]:
     fits = len(said) <= _LINE and (whole or not any(field.lines for field in fields))
     beside = said if fits else ""
     below = () if fits else tuple(_describe_on_lines(fields, view))
-    if row.first.note and not (beside or below or row.first.action == Action.CONFLICT):
-        return row.first.note, ()
-    return beside, (*below, *filter(None, [row.first.note]))
+    # A conflict's note quotes what somebody else wrote, such as the name in a foreign CNI file.
+    note = neutralise(row.first.note)
+    if note and not (beside or below or row.first.action == Action.CONFLICT):
+        return note, ()
+    return beside, (*below, *filter(None, [note]))
 
 
 def _describe_on_lines(fields: Iterable[FieldText], view: _View) -> Iterable[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from applier.plan import Plan
+from applier.plan import Action, Cause, Change, Plan
 from wormhole.planview import describe_changes, summarise_plan
 
 PLANS = Path(__file__).parents[2] / "fixtures/plans"
@@ -31,3 +31,17 @@ def test_golden_plan(case: str) -> None:
             (folder / name).write_text(text)
     found = {path.name: path.read_text() for path in folder.iterdir() if path.name != "plan.json"}
     assert texts == found
+
+
+def test_what_a_foreign_file_says_is_no_command_to_the_terminal() -> None:
+    change = Change(
+        kind="cni",
+        key="10-wormhole.conflist",
+        action=Action.CONFLICT,
+        cause=Cause.DRIFT,
+        note="it configures the CNI network '\x1b[2Jflannel'",
+    )
+    text = text_of(Plan(host="node-a", digest="0" * 64, changes=(change,)), verbose=False)
+
+    assert "\x1b" not in text
+    assert "it configures the CNI network '\\x1b[2Jflannel'" in text
