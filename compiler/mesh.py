@@ -46,12 +46,13 @@ def read_mesh(entry: Object) -> ReadMesh:
         object=entry,
         mesh=mesh,
         overlays=usable,
-        complete=len(usable) == len(overlays)
+        complete=len(usable) == len(overlays) > 0
         and not bad_overlays
         and not entry.is_broken("spec", "overlayCIDRs"),
         complaints=(
             *bad_overlays,
             *bad_outside,
+            *_demand_overlays(entry),
             *_check_overlays(overlays),
             *_check_devices(entry, mesh),
         ),
@@ -78,6 +79,12 @@ def _build_mesh(entry: Object, overlays: tuple[Network, ...], outside: tuple[Net
         "nonMasqueradeCIDRs": [network.prefix for network in outside],
     }
     return msgspec.convert(given, Mesh)
+
+
+def _demand_overlays(entry: Object) -> Iterator[Complaint]:
+    """Demand what the schema does not: in a cluster, an agent may find it before compiling."""
+    if entry.get("spec", "overlayCIDRs") is None and not entry.is_broken("spec", "overlayCIDRs"):
+        yield Site(entry, ("spec", "overlayCIDRs")).complain("required field is missing")
 
 
 def _check_overlays(overlays: tuple[Placed, ...]) -> Iterator[Complaint]:

@@ -1,6 +1,6 @@
 """jsonschema's errors to sentences that say what to do.
 
-A schema may word a pattern itself: its ``x-rule`` is the sentence that is shown.
+A schema may word a pattern, or a ``not``, itself: its ``x-rule`` is the sentence that is shown.
 """
 
 import difflib
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 RULE: Final = "x-rule"
-"""The annotation by which a schema words what a pattern means: ``must be ...``."""
+"""The annotation by which a schema words what its patterns mean: ``must be ...``."""
 
 KEY: Final = "x-key"
 """The annotation of a field that holds a key: a wrong value is never shown, only its length."""
@@ -196,6 +196,10 @@ def _too_few(schema: dict[str, Any], _instance: object) -> str:
     return "must not be empty" if least == 1 else f"must have at least {least} items"
 
 
+def _too_long(schema: dict[str, Any], _instance: object) -> str:
+    return str(schema.get(RULE) or f"must have at most {schema['maxLength']} characters")
+
+
 _SENTENCES: Final[dict[str, Callable[[dict[str, Any], object], str]]] = {
     "type": _wrong_type,
     "enum": _not_listed,
@@ -204,6 +208,7 @@ _SENTENCES: Final[dict[str, Callable[[dict[str, Any], object], str]]] = {
     "maximum": _out_of_range,
     "minItems": _too_few,
     "maxItems": lambda schema, _: f"must have at most {schema['maxItems']} items",
+    "maxLength": _too_long,
     "uniqueItems": lambda _schema, _: "must not hold the same item twice",
 }
 

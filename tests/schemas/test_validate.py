@@ -159,6 +159,54 @@ def undescribed(schema: object, path: str = "") -> list[str]:
     return found + (undescribed(schema["items"], f"{path}[]") if "items" in schema else [])
 
 
+STATUS = {
+    "conditions": [
+        {
+            "type": "Ready",
+            "status": "True",
+            "reason": "Verified",
+            "message": "the host is as desired",
+            "lastTransitionTime": "2026-11-01T12:30:00Z",
+            "observedGeneration": 1,
+        }
+    ],
+    "desiredDigest": "0" * 64,
+    "peers": 5,
+    "connectedPeers": 4,
+    "presharedKeyEpoch": "2026-11",
+    "heldPresharedKeyEpochs": ["2026-11", "2026-12"],
+    "lastChange": "2026-11-01T12:30:00Z",
+    "leftOut": [{"name": "MeshNode/node-b", "reason": "is the endpoint of MeshNode/node-c too"}],
+    "version": "0.1.0",
+}
+
+
+def test_status_as_agents_write_it_is_valid_and_every_field_of_it_is_known() -> None:
+    assert violations(mesh_node() | {"status": STATUS}, "meshnode") == ()
+    assert set(load_schema("meshnode")["properties"]["status"]["properties"]) == set(STATUS)
+
+
+def test_a_mesh_without_overlay_is_as_the_schema_says_because_an_agent_may_find_it() -> None:
+    mesh = {"apiVersion": "wormhole.dev/v1alpha1", "kind": "Mesh", "metadata": {"name": "a"}}
+    assert violations(mesh | {"spec": {}}, "mesh") == ()
+
+
+def patterns(schema: object) -> list[str]:
+    if isinstance(schema, list):
+        return [each for item in schema for each in patterns(item)]
+    if not isinstance(schema, dict):
+        return []
+    own = [schema["pattern"]] if isinstance(schema.get("pattern"), str) else []
+    return own + [each for item in schema.values() for each in patterns(item)]
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_no_pattern_looks_around_because_the_api_server_cannot(name: str) -> None:
+    found = patterns(load_schema(name))
+    assert [pattern for pattern in found if "(?" in pattern] == []
+    assert found
+
+
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_every_field_of_the_inventory_is_described(name: str) -> None:
     assert undescribed(load_schema(name)) == []
