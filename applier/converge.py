@@ -1,5 +1,6 @@
 """One host's desired state and its live state to a converged host, verified or reverted."""
 
+from collections.abc import Collection
 from typing import Final
 
 from msgspec.structs import replace
@@ -8,6 +9,7 @@ from applier.errors import HostError
 from applier.host import Host
 from applier.kinds.cni import CNI
 from applier.kinds.links import LINKS
+from applier.kinds.wireguard import DevicePeer
 from applier.memory import store_applied, store_attempted
 from applier.outcome import Announce, Outcome, Progress, announce_nothing, be_silent
 from applier.paths import Paths
@@ -17,6 +19,7 @@ from applier.transition import carry_through, is_converged, make_plan
 from applier.vault import Vault
 from schemas.document import digest
 from schemas.state import ResolvedHost
+from schemas.values import PublicKey
 
 FEW: Final = 5
 """Deletions that never need permission."""
@@ -37,19 +40,21 @@ def plan(host: Host, resolved: ResolvedHost, *, vault: Vault, paths: Paths) -> P
     return _plan(resolved, look(host, resolved, vault, paths))
 
 
-def converge(  # noqa: PLR0913 - the one entry for every caller; all but two go by name
+def converge(  # noqa: PLR0913 - the one entry for every caller; all but two by name
     host: Host,
     resolved: ResolvedHost,
     *,
     vault: Vault,
     paths: Paths,
     allow_mass_delete: bool = False,
+    expected_to_leave: Collection[PublicKey] = (),
     announce: Announce = announce_nothing,
     progress: Progress = be_silent,
 ) -> Outcome:
     """Make the host what the desired state says, verify it, revert on failure.
 
-    The caller holds the host's lock. A host that has converged is not written to at all.
+    The caller holds the host's lock. A host that has converged is not written to at all. Peers
+    with these keys are known to leave, so that losing them needs no permission.
 
     Raises:
         Problems, Unobservable, Unsupported: as :func:`plan`; nothing was written.
@@ -58,7 +63,7 @@ def converge(  # noqa: PLR0913 - the one entry for every caller; all but two go 
     before = look(host, resolved, vault, paths)
     planned = _plan(resolved, before)
     announce(planned)
-    refused = "" if allow_mass_delete else judge_deletions(before)
+    refused = "" if allow_mass_delete else judge_deletions(before, expected_to_leave)
     if refused:
         return Outcome(plan=planned, left=planned, refused=refused)
     if is_converged(planned):
@@ -69,12 +74,18 @@ def converge(  # noqa: PLR0913 - the one entry for every caller; all but two go 
     return outcome if outcome.reverted is not None else _remember(host, resolved, paths, outcome)
 
 
-def judge_deletions(situation: Situation) -> str:
+def judge_deletions(situation: Situation, expected_to_leave: Collection[PublicKey] = ()) -> str:
     """Say why a plan removes too much to be carried out unasked; empty when it does not.
 
-    Objects that the kernel removes along with their link count too.
+    Objects that the kernel removes along with their link count too. Peers with these keys count
+    neither as leaving nor as there: the rest is judged as if they had left before.
     """
-    owned = [(kind, key) for kind, content in situation.observed.items() for key in content.owned]
+    owned = [
+        (kind, key)
+        for kind, content in situation.observed.items()
+        for key, value in content.owned.items()
+        if not (isinstance(value, DevicePeer) and value.public_key in expected_to_leave)
+    ]
     leaving = sum(key not in situation.desired.get(kind, {}) for kind, key in owned)
     if leaving <= FEW or leaving * SHARE <= len(owned):
         return ""

@@ -35,12 +35,22 @@ from schemas.document import digest, dump
 from schemas.problems import Problems
 from schemas.state import IptablesVariant
 from schemas.validate import violations
-from schemas.values import NodeName
+from schemas.values import NodeName, PublicKey
 
 
 def dump_ours(host: FakeHost) -> list[str]:
     """Return a dump's lines about the network of the device of old, memory and sysctls apart."""
     return [line for line in dump_all(host).splitlines() if WG in line and "sysctl" not in line]
+
+
+def shrunk() -> tuple[Scene, list[PublicKey]]:
+    """Return a host of a mesh that 20 of 30 other nodes have left since, and their keys."""
+    names = ("node-a", *(f"node-{number}" for number in range(30)))
+    scene = converged(Scene(resolve_host(build_inventory(names))))
+    before = scene.resolved.peers
+    scene.resolved = resolve_host(build_inventory(names[:11]))
+    gone = [name for name in before if name not in scene.resolved.peers]
+    return scene, [before[name].public_key for name in gone]
 
 
 def kinds_of(plan: Plan) -> list[str]:
@@ -376,9 +386,7 @@ class TestRefusals:
         assert scene.writes() == []
 
     def test_a_plan_that_removes_much_needs_permission(self) -> None:
-        names = ("node-a", *(f"node-{number}" for number in range(30)))
-        scene = converged(Scene(resolve_host(build_inventory(names))))
-        scene.resolved = resolve_host(build_inventory(names[:11]))
+        scene, _ = shrunk()
         earlier = dump_all(scene.host)
         outcome = scene.converge(allow_mass_delete=False)
 
@@ -387,6 +395,27 @@ class TestRefusals:
         assert dump_all(scene.host) == earlier
         assert scene.writes() == []
         assert scene.converge(allow_mass_delete=True).result is Result.CONVERGED
+
+    def test_peers_that_are_known_to_leave_need_no_permission(self) -> None:
+        scene, leaving = shrunk()
+        outcome = scene.converge(allow_mass_delete=False, expected_to_leave=frozenset(leaving))
+
+        assert outcome.result is Result.CONVERGED
+        live = {peer.public_key for peer in scene.host.devices.get(WG).peers}
+        assert live == {peer.public_key for peer in scene.resolved.peers.values()}
+
+    def test_peers_that_are_known_to_leave_excuse_no_others(self) -> None:
+        scene, leaving = shrunk()
+        outcome = scene.converge(allow_mass_delete=False, expected_to_leave=leaving[:8])
+
+        assert outcome.refused == ("the plan removes 12 of 56 objects, which is more than a fifth")
+        assert scene.writes() == []
+
+    def test_being_known_to_leave_removes_nobody_who_is_wanted(self) -> None:
+        scene = converged()
+        keys = [peer.public_key for peer in scene.resolved.peers.values()]
+        outcome = scene.converge(allow_mass_delete=False, expected_to_leave=keys)
+        assert (outcome.result, scene.writes()) == (Result.CONVERGED, [])
 
     def test_a_plan_that_removes_few_of_few_needs_none(self) -> None:
         scene = converged()

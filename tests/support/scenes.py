@@ -1,7 +1,7 @@
 """A fake host that is a node of a small mesh, with other programs' things around it."""
 
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from hashlib import sha256
 
 from inventories import make_inventory, make_mesh, make_node
@@ -20,7 +20,7 @@ from compiler.compile import compile_host
 from compiler.inventory import Inventory
 from schemas.resolve import resolve
 from schemas.state import IptablesVariant, ResolvedHost
-from schemas.values import Endpoint, InterfaceAddress, NodeName, Prefix
+from schemas.values import Endpoint, InterfaceAddress, NodeName, Prefix, PublicKey
 
 EPOCH = "2026-11"
 OVERLAYS = ("10.244.0.0/16", "fd00:244::/48")
@@ -107,13 +107,16 @@ class Scene:
     def plan(self) -> Plan:
         return plan(self.host, self.resolved, vault=self.vault, paths=self.paths)
 
-    def converge(self, *, allow_mass_delete: bool = True) -> Outcome:
+    def converge(
+        self, *, allow_mass_delete: bool = True, expected_to_leave: Collection[PublicKey] = ()
+    ) -> Outcome:
         return converge(
             self.host,
             self.resolved,
             vault=self.vault,
             paths=self.paths,
             allow_mass_delete=allow_mass_delete,
+            expected_to_leave=expected_to_leave,
         )
 
     def destroy(self, *, purge: bool = False) -> Outcome:
