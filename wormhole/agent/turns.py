@@ -1,0 +1,161 @@
+"""One turn of the loop: ask what is wanted, make the host so, and say what came of it."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from applier.converge import converge
+from applier.errors import HostError, Locked, Unobservable, Unsupported
+from applier.host import Host
+from applier.keys import load_key
+from applier.memory import load_applied
+from applier.outcome import Outcome
+from applier.paths import Paths
+from applier.plan import Plan
+from applier.status import Status, status_after
+from applier.vault import Vault
+from schemas.document import digest
+from schemas.problems import Problems
+from schemas.state import ResolvedHost
+from wormhole import thishost
+from wormhole.agent.desired import Cause, Desired, Source
+from wormhole.agent.pace import Fights
+from wormhole.agent.turn import Hindrance, SourceKind, Turn
+
+_LOG: Final = logging.getLogger("wormhole.agent")
+
+SHORTEST_CONSENT: Final = 12
+"""Hex digits of a digest that name it well enough to allow what it would remove."""
+
+Facts = dict[str, Any]
+"""What is known of a turn so far, by the fields of :class:`~wormhole.agent.turn.Turn`."""
+
+
+class TurnTaker:
+    """Takes turns on this machine. What a host, a document or a person got wrong is in the turn."""
+
+    def __init__(  # noqa: PLR0913 - what a turn is made of; all but two go by name
+        self,
+        node: str,
+        source: Source,
+        *,
+        source_kind: SourceKind,
+        paths: Paths,
+        fights: Fights,
+        tell_fight: Callable[[float], str],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take ``tell_fight``: the sentence about who undoes what at a moment, or nothing."""
+        self._node = node
+        self._source = source
+        self._source_kind = source_kind
+        self._paths = paths
+        self._fights = fights
+        self._tell_fight = tell_fight
+        self._monotonic = monotonic
+        self._number = 0
+
+    def take(self, causes: tuple[Cause, ...]) -> tuple[Turn, float | None]:
+        """Take one turn; return it, and until when what is contested has been put off."""
+        self._number += 1
+        begin = self._monotonic()
+        until = None
+        facts: Facts = {
+            "number": self._number,
+            "causes": causes,
+            "started": time.time(),
+            "host": self._node,
+            "source_kind": self._source_kind,
+            "desired": Desired(),
+        }
+        try:
+            self._try(facts)
+        except _HeldError as held:
+            until = held.until
+            facts |= _hinder(Hindrance.HELD_BACK, "each repair is being undone: it waits")
+        except (HostError, Problems) as error:
+            facts |= _hinder(_classify(error), str(error))
+        except Exception as error:  # noqa: BLE001 - a bug in one turn must not end the others
+            _LOG.debug("a bug in turn %d", self._number, exc_info=error)
+            facts |= _hinder(Hindrance.BUG, f"{type(error).__name__}: {error}")
+        end = self._monotonic()
+        return Turn(**facts, seconds=end - begin, fight=self._tell_fight(end)), until
+
+    def _try(self, facts: Facts) -> None:
+        """Fill in what becomes known, as it becomes known: an error ends it anywhere."""
+        with thishost.open_host(self._paths) as (host, vault):
+            facts["desired"] = desired = self._source.desired(load_key(host, self._paths)[0])
+            facts["from_memory"] = desired.resolved is None
+            facts["resolved"] = resolved = desired.resolved or load_applied(host, self._paths)
+            if resolved is None:
+                facts |= _hinder(Hindrance.NO_DOCUMENTS, _say_why_nothing(desired))
+                return
+            with thishost.hold_lock(self._paths):
+                facts["outcome"] = outcome = self._converge(host, vault, desired, resolved)
+            facts["status"] = _look(host, resolved, outcome)
+
+    def _converge(
+        self, host: Host, vault: Vault, desired: Desired, resolved: ResolvedHost
+    ) -> Outcome:
+        outcome = converge(
+            host,
+            resolved,
+            vault=vault,
+            paths=self._paths,
+            allow_mass_delete=_is_allowed(desired, resolved),
+            expected_to_leave=desired.departed,
+            announce=self._judge,
+        )
+        self._fights.note(outcome.done, self._monotonic())
+        return outcome
+
+    def _judge(self, plan: Plan) -> None:
+        """Stop a plan that would only fight on, before it begins."""
+        until = self._fights.hold(plan.changes, self._monotonic())
+        if until is not None:
+            raise _HeldError(until)
+
+
+class _HeldError(Exception):
+    def __init__(self, until: float) -> None:
+        super().__init__(f"until {until}")
+        self.until = until
+
+
+def _hinder(hindrance: Hindrance, error: str) -> Facts:
+    return {"hindrance": hindrance, "error": error}
+
+
+def _classify(error: HostError | Problems) -> Hindrance:
+    match error:
+        case Locked():
+            return Hindrance.LOCKED
+        case Unobservable():
+            return Hindrance.UNOBSERVABLE
+        case Unsupported():
+            return Hindrance.UNSUPPORTED
+        case Problems():
+            return Hindrance.UNFIT_DOCUMENTS
+        case HostError():
+            return Hindrance.HOST_ERROR
+
+
+def _look(host: Host, resolved: ResolvedHost, outcome: Outcome) -> Status | None:
+    """Return the peers' state. If it cannot be read now, the next turn's plan will say so."""
+    try:
+        return status_after(host, resolved, outcome.left)
+    except HostError:
+        return None
+
+
+def _is_allowed(desired: Desired, resolved: ResolvedHost) -> bool:
+    consent = desired.allow_mass_delete
+    return len(consent) >= SHORTEST_CONSENT and digest(resolved).startswith(consent)
+
+
+def _say_why_nothing(desired: Desired) -> str:
+    if desired.problems:
+        return "; ".join(map(str, desired.problems))
+    waiting = desired.waiting_for or "documents"
+    return f"there is nothing to converge to yet: waiting for {waiting}"
