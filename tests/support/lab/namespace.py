@@ -5,11 +5,13 @@ closes that pipe when this process ends, however it ends; the process that held 
 first of its process namespace, so everything that ran inside ends with it.
 """
 
+import os
 import shlex
 import signal
 import subprocess
 from collections.abc import Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import IO, AnyStr, Final, Self
 
@@ -166,7 +168,12 @@ class Namespace:
         """Run ``ip`` commands inside, as one batch that stops at the first failure."""
         self.run("ip", "-batch", "-", stdin="\n".join(lines) + "\n")
 
-    def spawn(self, *command: str, output: IO[bytes] | int = subprocess.PIPE) -> "Process":
+    def spawn(
+        self,
+        *command: str,
+        output: IO[bytes] | int = subprocess.PIPE,
+        errors: IO[bytes] | int = subprocess.PIPE,
+    ) -> "Process":
         """Start a command inside; it ends with the namespace at the latest."""
         # nsenter passes no signals on, so the command asks to get its own when nsenter dies.
         process = Process(
@@ -174,7 +181,7 @@ class Namespace:
                 [*self._enter(None), "setpriv", "--pdeathsig", "INT", *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=subprocess.PIPE,
+                stderr=errors,
                 start_new_session=True,
             )
         )
@@ -202,6 +209,18 @@ class Process:
     def stderr(self) -> IO[bytes]:
         """The running command's standard error."""
         return _pipe(self._process.stderr)
+
+    @property
+    def running(self) -> bool:
+        """Whether the command has not ended yet."""
+        return self._process.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the command itself, not to what entered the namespace for it."""
+        entered = self._process.pid
+        children = Path(f"/proc/{entered}/task/{entered}/children").read_text(encoding="ascii")
+        for child in children.split():
+            os.kill(int(child), number)
 
     def wait(self, timeout: float) -> tuple[str, str]:
         """Wait for the end of the command; return its standard output and error."""

@@ -71,13 +71,20 @@ class Pod:
 
     def remove(self) -> None:
         """Take the pod off the network, plugins in reverse, and remove its namespace."""
-        if not self._result:
-            return
+        if self._result:
+            self._leave()
+            self.host.run("ip", "netns", "delete", self.name)
+
+    def restart(self) -> None:
+        """Make the pod anew on a host that was rebooted: its namespace is gone already."""
+        self._leave()
+        self.__enter__()
+
+    def _leave(self) -> None:
         config = self._read_config()
         for plugin in reversed(config["plugins"]):
             self._call("DEL", config, plugin)
         self._result = {}
-        self.host.run("ip", "netns", "delete", self.name)
 
     @property
     def addresses(self) -> tuple[str, ...]:

@@ -1,0 +1,89 @@
+"""Turn a host into one that runs the node agent, and let the agent die as agents do."""
+
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from lab.namespace import LabError, Process
+from lab.network import LabHost
+
+METRICS: Final = "127.0.0.1:9807"
+_READ_READY: Final = f"""
+import sys, urllib.request
+try:
+    print(urllib.request.urlopen("http://{METRICS}/" + sys.argv[1], timeout=2).status)
+except OSError as error:
+    print(getattr(error, "code", error))
+"""
+
+
+class Agent:
+    """``wormhole agent`` on one host. What it says is kept, over all its lives."""
+
+    def __init__(self, host: LabHost, log: Path, *arguments: str) -> None:
+        self.host = host
+        self.log = log
+        self.arguments = arguments
+        self.lives = 0
+        """How many times it was started."""
+        self._process: Process | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.running
+
+    def start(self) -> None:
+        """Start it; returns at once."""
+        if self.running:
+            raise LabError(f"{self.host.name}: its agent is running already")
+        self.lives += 1
+        with self.log.open("ab") as log:
+            log.write(f"--- life {self.lives}, {time.strftime('%H:%M:%S')}\n".encode())
+            log.flush()
+            command = self.host.wormhole_command("agent", *self.arguments)
+            self._process = self.host.spawn(*command, output=log, errors=log)
+
+    def stop(self, timeout: float = 15) -> None:
+        """Ask it to end, as the kubelet does, and wait until it has."""
+        self._end(signal.SIGTERM, timeout)
+
+    def kill(self) -> None:
+        """End it as a crash does, in the middle of whatever it does."""
+        self._end(signal.SIGKILL, 10)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        if self._process is None:
+            raise LabError(f"{self.host.name}: its agent was never started")
+        self._process.signal(number)
+
+    def said(self, last: int = 60) -> str:
+        """Return the last lines of its log."""
+        if not self.log.exists():
+            return "(never started)"
+        lines = self.log.read_text(errors="replace").splitlines()
+        return "\n".join(lines[-last:])
+
+    def answer(self, path: str = "readyz") -> str:
+        """Return the HTTP status of one of its own pages, or why there is none."""
+        script = ("python3", "-ISc", _READ_READY, path)
+        return self.host.run(*script, check=False, timeout=10).stdout.strip()
+
+    def _end(self, number: signal.Signals, timeout: float) -> None:
+        if self._process is None:
+            return
+        with suppress(FileNotFoundError):  # it has ended by itself
+            self._process.signal(number)
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self._process.stop()
+            raise LabError(
+                f"{self.host.name}: its agent did not end within {timeout:.0f} s of {number.name}\n"
+                f"{self.said()}"
+            ) from None
+        self._process = None
