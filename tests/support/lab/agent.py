@@ -55,11 +55,11 @@ class Agent:
         """End it as a crash does, in the middle of whatever it does."""
         self._end(signal.SIGKILL, 10)
 
-    def signal(self, number: signal.Signals) -> None:
+    def send_signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
         if self._process is None:
             raise LabError(f"{self.host.name}: its agent was never started")
-        self._process.signal(number)
+        self._process.send_signal(number)
 
     def said(self, last: int = 60) -> str:
         """Return the last lines of its log."""
@@ -77,7 +77,7 @@ class Agent:
         if self._process is None:
             return
         with suppress(FileNotFoundError):  # it has ended by itself
-            self._process.signal(number)
+            self._process.send_signal(number)
         try:
             self._process.wait(timeout)
         except subprocess.TimeoutExpired:

@@ -215,7 +215,7 @@ class Process:
         """Whether the command has not ended yet."""
         return self._process.poll() is None
 
-    def signal(self, number: signal.Signals) -> None:
+    def send_signal(self, number: signal.Signals) -> None:
         """Send a signal to the command itself, not to what entered the namespace for it."""
         entered = self._process.pid
         children = Path(f"/proc/{entered}/task/{entered}/children").read_text(encoding="ascii")
