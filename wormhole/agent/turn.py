@@ -1,4 +1,4 @@
-"""What one turn of the loop came to: the one value that log, metrics, status and Events are made of.
+"""What one turn of the loop came to: all that log, metrics, status and Events are made of.
 
 Whatever the agent says to anybody is a pure function of turns and a clock. The loop fills in a turn
 and hands it on; nothing that tells looks anywhere else.
@@ -55,7 +55,7 @@ class Turn(Value, frozen=True, kw_only=True):
     resolved: ResolvedHost | None = None
     """What was converged to, or would have been. None: there are no documents at all."""
     from_memory: bool = False
-    """``resolved`` is what this host remembers, because the source has nothing (yet, or any more)."""
+    """``resolved`` is what this host remembers, because the source has nothing yet, or no more."""
     outcome: Outcome | None = None
     """None: nothing was compared. ``hindrance`` and ``error`` say why."""
     hindrance: Hindrance | None = None
