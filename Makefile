@@ -33,7 +33,7 @@ check: $(INSTALLED) ## Lint, types, import contracts
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/mypy --no-error-summary -p lab
-	@$(BIN)/mypy --no-error-summary -m demo -m narrator
+	@$(BIN)/mypy --no-error-summary -m demo -m narrator -m make_crds
 	@$(BIN)/lint-imports > $(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
 	@echo "check: format, lint, types and import contracts hold"
 
@@ -41,6 +41,10 @@ check: $(INSTALLED) ## Lint, types, import contracts
 golden: $(INSTALLED) ## Rewrite the expected files in fixtures/
 	@WORMHOLE_GOLDEN=write $(BIN)/python -m pytest -q \
 	  $$(grep -rl --include='test_*.py' WORMHOLE_GOLDEN tests)
+
+.PHONY: crds
+crds: $(INSTALLED) ## Rewrite deploy/base/crds from schemas/
+	@$(BIN)/python tools/make_crds.py
 
 .PHONY: bench
 bench: $(INSTALLED) ## Run the benchmarks
