@@ -1,6 +1,6 @@
 """Turn what ``wg`` says about a host's device into its peers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from lab.namespace import Namespace
@@ -14,7 +14,7 @@ class Tunnel:
     """One peer of a device, as ``wg show … dump`` prints it (``wg(8)``)."""
 
     key: str
-    preshared: str
+    preshared: str = field(repr=False)
     endpoint: str
     """Empty while the peer has none."""
     prefixes: frozenset[str]
@@ -38,17 +38,26 @@ class Tunnel:
         )
 
 
-def tunnels(host: Namespace, device: str = WG) -> dict[str, Tunnel]:
-    """Return the peers of a host's device by public key; empty when there is no device."""
-    lines = host.run("wg", "show", device, "dump", check=False).stdout.splitlines()
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """A host's WireGuard device. A host without one has neither key nor peers."""
+
+    key: str = ""
+    port: int = 0
+    peers: dict[str, Tunnel] = field(default_factory=dict)
+    """By public key."""
+
+
+def read_device(host: Namespace, name: str = WG) -> Device:
+    """Return what a host's device is now."""
+    lines = host.run("wg", "show", name, "dump", check=False).stdout.splitlines()
+    if not lines:
+        return Device()
+    _, key, port, _ = lines[0].split("\t")
     peers = [_parse(line) for line in lines[1:]]
-    return {peer.key: peer for peer in peers}
-
-
-def public_key(host: Namespace, device: str = WG) -> str:
-    """Return the key that a host's device speaks with; empty when there is none."""
-    said = host.run("wg", "show", device, "public-key", check=False).stdout.strip()
-    return "" if said == _NONE else said
+    return Device(
+        key="" if key == _NONE else key, port=int(port), peers={peer.key: peer for peer in peers}
+    )
 
 
 def _parse(line: str) -> Tunnel:

@@ -1,0 +1,144 @@
+"""Turn hosts on a wire into a cluster: a real API server on the router, an agent on each host.
+
+The shipped manifests are applied as they are, and agents use the service account's own token. Two
+parts of a cluster are played by the tests: the kubelet (pods, a Node's addresses), and the
+controller manager. So nobody collects garbage: :meth:`ClusterLab.leave` deletes a Node's MeshNode
+itself, which the garbage collector would do for the owner reference.
+"""
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from kube.audit import Entry
+from kube.server import ApiServer
+from lab.agreement import silent_pods, wrong_peers, wrong_status
+from lab.manifests import read_base
+from lab.member import Member, Object
+from lab.mesh import API_VERSION, OVERLAY
+from lab.network import ROUTER_IPV4, Lab
+from lab.waiting import wait_until
+
+NODES: Final = "/api/v1/nodes"
+MESH: Final = "/apis/wormhole.dev/v1alpha1/meshes/lab"
+MESH_NODES: Final = "/apis/wormhole.dev/v1alpha1/meshnodes"
+ACCOUNT: Final = "system:serviceaccount:wormhole-system:wormhole-agent"
+MERGE: Final = "application/merge-patch+json"
+
+
+class ClusterLab:
+    """A laboratory with an API server. Leaving the context ends all of it."""
+
+    def __init__(self, folder: Path, **mesh: object) -> None:
+        self.folder = folder
+        self.lab = Lab()
+        self.members: dict[str, Member] = {}
+        self._mesh = {"overlayCIDRs": list(OVERLAY), **mesh}
+        self._stack = ExitStack()
+        self._server: ApiServer | None = None
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.enter_context(self.lab)
+            enter = ("nsenter", f"--net=/proc/{self.lab.router.pid}/ns/net")
+            server = ApiServer(self.folder / "api", wrapper=enter, address=ROUTER_IPV4)
+            self._server = stack.enter_context(server)
+            server.apply(*read_base())
+            spec = {key: value for key, value in self._mesh.items() if value is not None}
+            metadata = {"name": "lab"}
+            server.apply(
+                {"apiVersion": API_VERSION, "kind": "Mesh", "metadata": metadata, "spec": spec}
+            )
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def server(self) -> ApiServer:
+        if self._server is None:
+            raise RuntimeError("the cluster has no API server outside its context")
+        return self._server
+
+    @property
+    def joined(self) -> tuple[Member, ...]:
+        """The members that are in the mesh, as the test has it."""
+        return tuple(member for member in self.members.values() if member.joined)
+
+    # --- members ---
+
+    def add(self, name: str, number: int | None = None) -> Member:
+        """Plug a host into the wire that could become a node."""
+        host = self.lab.add_host(name, number)
+        kubeconfig = self.server.kubeconfig_for("wormhole-agent", near=False)
+        member = Member(host, kubeconfig, self.folder / f"{name}.log")
+        self.members[name] = member
+        return member
+
+    def join(self, *members: Member) -> None:
+        """Create each member's Node, as its kubelet does, and start its agent."""
+        for member in members:
+            self.server.admin.create(NODES, member.node())
+            member.joined = True
+            member.agent.start()
+
+    def leave(self, *members: Member) -> None:
+        """Delete each member's Node, and as the garbage collector would, its MeshNode."""
+        for member in members:
+            self.server.delete(f"{NODES}/{member.name}")
+            self.server.delete(f"{MESH_NODES}/{member.name}")
+            member.joined = False
+
+    # --- what is stored ---
+
+    def mesh_nodes(self) -> dict[str, Object]:
+        """Return the MeshNodes by name."""
+        items = self.server.admin.get(MESH_NODES)["items"]
+        return {item["metadata"]["name"]: item for item in items}
+
+    def status(self, name: str) -> Object:
+        """Return a MeshNode's status; empty when there is none."""
+        found: Object = self.mesh_nodes().get(name, {}).get("status", {})
+        return found
+
+    def change(self, path: str, body: Object) -> None:
+        """Merge some fields into an object, as an administrator."""
+        self.server.admin.patch(path, body, MERGE)
+
+    def asked(self, since: int = 0) -> tuple[Entry, ...]:
+        """Return what agents asked of the API, but for the first ``since`` requests."""
+        entries = self.server.audit()
+        return tuple(entry for entry in entries if entry.user == ACCOUNT)[since:]
+
+    # --- what is awaited ---
+
+    def await_peers(self, timeout: float = 30) -> float:
+        """Wait until every joined member's device has exactly the others for peers."""
+        return wait_until(lambda: wrong_peers(self.joined), timeout)
+
+    def await_status(self, timeout: float = 30) -> float:
+        """Wait until every joined member's MeshNode says that it is well and has all peers."""
+        return wait_until(lambda: wrong_status(self.joined, self.mesh_nodes()), timeout)
+
+    def await_pods(self, members: Iterable[Member] | None = None, timeout: float = 30) -> float:
+        """Open a pod on each member and wait until all reach all, over IPv4 and IPv6."""
+        chosen = self.joined if members is None else tuple(members)
+        for member in chosen:
+            member.open_pod()
+        for member in chosen:
+            member.host.settle()
+        return wait_until(lambda: silent_pods(chosen, patience=1), timeout)
+
+    def logs(self, last: int = 40) -> str:
+        """Return the end of every agent's log."""
+        return "\n".join(
+            f"===== {member.name}\n{member.agent.said(last)}" for member in self.members.values()
+        )
