@@ -1,4 +1,4 @@
-"""The host's private key: made once, never overwritten, never shown."""
+"""The host's private key: made once, replaced only on request, never shown."""
 
 import hmac
 from base64 import b64decode, b64encode
@@ -31,6 +31,13 @@ class Files(Protocol):
         """Return the permission bits; None when there is no such file."""
 
 
+class RotatableFiles(Files, Protocol):
+    """The doors that rotating needs too."""
+
+    def replace_secret(self, path: Path, content: bytes) -> None:
+        """Put a secret in place of an older one, whole at every moment."""
+
+
 def create_key(files: Files, paths: Paths) -> PublicKey:
     """Make the host's key unless it has one; return the public half either way.
 
@@ -41,10 +48,26 @@ def create_key(files: Files, paths: Paths) -> PublicKey:
     """
     if files.read_file(paths.private_key) is None:
         try:
-            files.create_file(paths.private_key, b64encode(_generate()) + b"\n", 0o600)
+            files.create_file(paths.private_key, _generate_text(), 0o600)
         except Exists:
             # Another process made it between our look and our write; its key is the host's.
             return load_key(files, paths)[0]
+    return load_key(files, paths)[0]
+
+
+def rotate_key(files: RotatableFiles, paths: Paths) -> PublicKey:
+    """Put a new key in place of the host's, or make its first; return the public half.
+
+    The old one is not looked at: that it is damaged, or was readable by others, is a reason to
+    rotate. Whoever rotates at the same time may win; the key returned is the one in place.
+
+    Raises:
+        HostError: the key cannot be written; the old one is in place.
+
+    """
+    if files.read_file(paths.private_key) is None:
+        return create_key(files, paths)
+    files.replace_secret(paths.private_key, _generate_text())
     return load_key(files, paths)[0]
 
 
@@ -120,6 +143,11 @@ def clamp(private: bytes) -> bytes:
     key[0] &= 0b1111_1000
     key[-1] = key[-1] & 0b0111_1111 | 0b0100_0000
     return bytes(key)
+
+
+def _generate_text() -> bytes:
+    """Return a new private key as its file holds it."""
+    return b64encode(_generate()) + b"\n"
 
 
 def _generate() -> bytes:

@@ -189,6 +189,11 @@ class FakeHost:
                 raise Exists("create file", str(path), "File exists", 17)
             self.files[path] = (content, mode)
 
+    def replace_secret(self, path: Path, content: bytes) -> None:
+        """Put a secret in place of an older one."""
+        with self.faults.write("replace_secret", str(path)):
+            self.files[path] = (content, 0o600)
+
     def remove_file(self, path: Path) -> None:
         """Remove a file."""
         with self.faults.write("remove_file", str(path)):

@@ -1,6 +1,7 @@
 """Files that are read and written whole, and survive a power cut as old or as new."""
 
 import errno
+import fcntl
 import os
 import stat
 from collections.abc import Iterator
@@ -55,16 +56,21 @@ class Files:
         """Put a whole file in place. A missing folder gets 0755, for a private file 0700."""
         with _changing("write file", path):
             _make_folder(path.parent, 0o755 if mode & 0o077 else 0o700)
-            temporary = _temporary_beside(path)
-            temporary.unlink(missing_ok=True)
-            try:
-                _write_new(temporary, content, mode)
-                temporary.replace(path)
-            except BaseException:
-                with suppress(OSError):
-                    temporary.unlink()
-                raise
-            _sync_folder(path.parent)
+            _put_in_place(path, content, mode)
+
+    def replace_secret(self, path: Path, content: bytes) -> None:
+        """Put a secret (0600) in place of an older one, of which nothing stays beside it.
+
+        Killed at any moment, the old file is there or the new one, whole. Those who do this at
+        once do it one after the other.
+        """
+        with _changing("replace secret", path):
+            if path.is_symlink():
+                raise OSError(errno.ELOOP, "it is a symbolic link: replace what it leads to")
+            # A create_file that was killed after its link left the old secret under the temporary
+            # name as well; that goes first.
+            with _alone_in(path.parent):
+                _put_in_place(path, content, 0o600)
 
     def create_file(self, path: Path, content: bytes, mode: int) -> None:
         """Make a new file, on the disk when this returns; missing folders get 0700.
@@ -75,18 +81,18 @@ class Files:
         """
         with _changing("create file", path):
             _make_folder(path.parent, 0o700)
-            # Two processes may try at once, each by its own temporary name.
-            temporary = _temporary_beside(path, f"-{os.getpid()}")
-            temporary.unlink(missing_ok=True)
-            try:
-                _write_new(temporary, content, mode)
-                # Unlike rename, link refuses a name that is taken; unlike O_EXCL on the name
-                # itself, it shows no empty file if we are killed in between.
-                os.link(temporary, path)
-            finally:
-                with suppress(OSError):
-                    temporary.unlink()
-            _sync_folder(path.parent)
+            with _alone_in(path.parent):
+                temporary = _temporary_beside(path)
+                temporary.unlink(missing_ok=True)
+                try:
+                    _write_new(temporary, content, mode)
+                    # Unlike rename, link refuses a name that is taken; unlike O_EXCL on the name
+                    # itself, it shows no empty file if we are killed in between.
+                    os.link(temporary, path)
+                finally:
+                    with suppress(OSError):
+                        temporary.unlink()
+                _sync_folder(path.parent)
 
     def remove_file(self, path: Path) -> None:
         """Remove the file. Raises :class:`Missing` when it is not there."""
@@ -110,13 +116,13 @@ def _failure(kind: type[HostError], operation: str, path: Path, error: OSError) 
     return kind(operation, str(path), error.strerror or str(error), error.errno or 0)
 
 
-def _temporary_beside(path: Path, suffix: str = "") -> Path:
+def _temporary_beside(path: Path) -> Path:
     """Name a temporary file that no reader of the folder takes for a configuration.
 
     The CNI runtime reads ``.conf``, ``.conflist`` and ``.json``. The name is the same every time,
     so that the next write takes away what a killed one left.
     """
-    return path.with_name(f".wormhole-{crc32(os.fsencode(path.name)):08x}{suffix}.tmp")
+    return path.with_name(f".wormhole-{crc32(os.fsencode(path.name)):08x}.tmp")
 
 
 def _read_plain(path: Path) -> bytes:
@@ -125,6 +131,19 @@ def _read_plain(path: Path) -> bytes:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "it is no plain file")
         return file.read()
+
+
+def _put_in_place(path: Path, content: bytes, mode: int) -> None:
+    temporary = _temporary_beside(path)
+    temporary.unlink(missing_ok=True)
+    try:
+        _write_new(temporary, content, mode)
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    _sync_folder(path.parent)
 
 
 def _write_new(path: Path, content: bytes, mode: int) -> None:
@@ -148,6 +167,17 @@ def _make_folder(folder: Path, mode: int) -> None:
         folder.mkdir()
         folder.chmod(mode)
         _sync_folder(folder.parent)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Wait for others who want to be alone in this folder; their end ends their wait (flock)."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:

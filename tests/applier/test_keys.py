@@ -1,11 +1,15 @@
+import os
 from base64 import b64decode, b64encode
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from applier.errors import Exists
+from applier.errors import Exists, HostError
 from applier.fake import FakeHost
-from applier.keys import clamp, create_key, load_key, open_vault
+from applier.keys import clamp, create_key, load_key, open_vault, public_half, rotate_key
+from applier.linux.files import Files
 from applier.paths import Paths
 from applier.vault import Vault
 from schemas.problems import Problems
@@ -80,6 +84,119 @@ def test_two_that_make_a_key_at_once_get_the_same(host: FakeHost) -> None:
             raise Exists("create file", str(path), "File exists")
 
     assert create_key(Slower(), PATHS) == PUBLIC
+
+
+def test_rotating_puts_a_new_key_in_place_of_the_old_in_one_write(host: FakeHost) -> None:
+    first = create_key(host, PATHS)
+    host.faults.writes.clear()
+    second = rotate_key(host, PATHS)
+
+    assert second != first
+    assert load_key(host, PATHS)[0] == second
+    assert clamp(load_key(host, PATHS)[1]) == load_key(host, PATHS)[1]
+    assert host.faults.writes == ["replace_secret /var/lib/wormhole/private.key"]
+
+
+def test_rotating_without_a_key_makes_the_first(host: FakeHost) -> None:
+    assert rotate_key(host, PATHS) == load_key(host, PATHS)[0]
+    assert host.faults.writes == ["create_file /var/lib/wormhole/private.key"]
+
+
+@pytest.mark.parametrize(
+    ("content", "mode"), [(b"damaged", 0o600), (PRIVATE.encode(), 0o644)], ids=["damaged", "read"]
+)
+def test_rotating_is_the_way_out_of_a_bad_key(host: FakeHost, content: bytes, mode: int) -> None:
+    put_key(host, content, mode)
+    assert rotate_key(host, PATHS) == load_key(host, PATHS)[0]
+    assert load_key(host, PATHS)[0] != PUBLIC
+
+
+def test_killed_before_any_step_of_rotating_there_is_one_valid_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths, files = Paths(data=tmp_path), Files()
+    before = create_key(files, paths)
+    seen = set()
+    for steps in range(30):
+        if (child := os.fork()) == 0:
+            die_after(steps, monkeypatch)
+            rotate_key(files, paths)
+            os._exit(1)
+        ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        after, _ = load_key(files, paths)
+        seen.add(after != before)
+        left = [path for path in tmp_path.iterdir() if path != paths.private_key]
+        assert len(left) <= 1
+        for leftover in left:
+            assert leftover.stat().st_mode & 0o777 == 0o600
+            assert leftover.read_bytes() != paths.private_key.read_bytes()
+            assert not holds(leftover, before), "the key that was replaced is nowhere"
+        before = after
+        if ended == 1:
+            break
+    assert ended == 1, "at last it came to its end"
+    assert seen == {False, True}
+    assert [*tmp_path.iterdir()] == [paths.private_key]
+
+
+def test_a_kill_while_the_first_key_was_made_leaves_no_copy_behind_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths, files = Paths(data=tmp_path), Files()
+    if (child := os.fork()) == 0:
+        monkeypatch.setattr(os, "link", lambda *_names: os._exit(0))
+        create_key(files, paths)
+    os.waitpid(child, 0)
+    (leftover,) = tmp_path.iterdir()
+    leftover.with_name("private.key").hardlink_to(leftover)
+
+    rotate_key(files, paths)
+    assert [*tmp_path.iterdir()] == [paths.private_key]
+
+
+def test_a_key_behind_a_link_is_not_taken_for_replaced(tmp_path: Path) -> None:
+    paths, files = Paths(data=tmp_path / "data"), Files()
+    create_key(files, Paths(data=tmp_path))
+    paths.data.mkdir()
+    paths.private_key.symlink_to(tmp_path / "private.key")
+    with pytest.raises(HostError) as caught:
+        rotate_key(files, paths)
+    assert str(caught.value) == (
+        f"replace secret {paths.private_key}: it is a symbolic link: replace what it leads to"
+        " (code 40)"
+    )
+
+
+def test_many_that_rotate_at_once_leave_one_key_and_each_says_one_that_was_there(
+    tmp_path: Path,
+) -> None:
+    paths, files = Paths(data=tmp_path), Files()
+    create_key(files, paths)
+    with ThreadPoolExecutor(8) as pool:
+        said = [*pool.map(lambda _: rotate_key(files, paths), range(40))]
+    assert load_key(files, paths)[0] in said
+    assert [*tmp_path.iterdir()] == [paths.private_key]
+
+
+def die_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """End this process, as SIGKILL does, in place of the step after so many."""
+    left = iter(range(steps))
+
+    def counted(call: Callable[..., object]) -> Callable[..., object]:
+        def step(*arguments: object, **options: object) -> object:
+            if next(left, None) is None:
+                os._exit(0)
+            return call(*arguments, **options)
+
+        return step
+
+    for name in ("open", "write", "fchmod", "fsync", "unlink", "replace", "close"):
+        monkeypatch.setattr(os, name, counted(getattr(os, name)))
+
+
+def holds(path: Path, public: str) -> bool:
+    content = b64decode(path.read_bytes())
+    return len(content) == 32 and public_half(content) == public
 
 
 @pytest.mark.parametrize(

@@ -195,6 +195,26 @@ def test_keygen_makes_one_key_and_prints_it_as_often_as_asked(
     assert (tmp_path / "data/private.key").stat().st_mode & 0o777 == 0o600
 
 
+def test_keygen_rotates_the_key_only_when_told_to(wormhole: Wormhole) -> None:
+    _, first, _ = wormhole("keygen")
+    code, second, err = wormhole("keygen", "--rotate")
+    assert (code, len(second), err) == (0, 45, "")
+    assert second != first
+    assert wormhole("keygen") == (0, second, "")
+
+    code, node, err = wormhole("keygen", "--rotate", "--node", "node-9")
+    _, third, _ = wormhole("keygen")
+    assert (code, err) == (0, "")
+    assert node.splitlines()[-1] == f'  publicKey: "{third.strip()}"'
+    assert third != second
+
+
+def test_keygen_keeps_the_key_when_the_node_beside_it_is_wrong(wormhole: Wormhole) -> None:
+    _, key, _ = wormhole("keygen")
+    assert wormhole("keygen", "--rotate", "--node", "Node_9")[0] == 2
+    assert wormhole("keygen") == (0, key, "")
+
+
 def test_keygen_prints_a_node_for_the_inventory(wormhole: Wormhole) -> None:
     _, key, _ = wormhole("keygen")
     arguments = ("--node", "node-9", "--endpoint", "192.0.2.9", "--pod-cidr", "10.244.9.0/24")

@@ -1,4 +1,4 @@
-"""``wormhole keygen``: this host gets its private key, once, and says the public one."""
+"""``wormhole keygen``: this host gets its private key, or a new one, and says the public half."""
 
 import argparse
 import json
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 SUMMARY: Final = "Make this host's private key if it has none; print the public one."
 DESCRIPTION: Final = (
-    "Make the host's WireGuard key once: it is never overwritten, never printed, and never leaves"
-    " the data folder. Prints the public key; with --node, a MeshNode to put into the inventory."
+    "Make the host's WireGuard key once: it is never overwritten unless --rotate asks for it, never"
+    " printed, and never leaves the data folder. Prints the public key; with --node, a MeshNode to"
+    " put into the inventory."
 )
 
 _ANY_PORT: Final = 9806
@@ -25,6 +26,14 @@ _ANY_PORT: Final = 9806
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
     add_data_dir(parser)
+    parser.add_argument(
+        "--rotate",
+        action="store_true",
+        help="Put a new key in place of the old one, which is gone then. All sessions of this host"
+        " end once, and its peers answer only when they know the new public key: a running agent"
+        " applies and publishes it by itself; without one, put it into the inventory, compile, and"
+        " apply everywhere.",
+    )
     parser.add_argument(
         "--node", metavar="NODE", help="Print a MeshNode of this name instead of the bare key."
     )
@@ -45,19 +54,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the key unless it is there, and print what was asked for."""
-    from applier.keys import create_key  # noqa: PLC0415 - brings cryptography
+    from applier.keys import create_key, rotate_key  # noqa: PLC0415 - brings cryptography
     from applier.linux.files import Files  # noqa: PLC0415
     from applier.paths import Paths  # noqa: PLC0415
     from schemas.problems import Problems  # noqa: PLC0415
 
     if arguments.node is None and (arguments.endpoint or arguments.pod_cidrs):
         raise Problems.one("--endpoint and --pod-cidr describe a node: name it with --node")
-    if arguments.node is None:
-        out(create_key(Files(), Paths(data=arguments.data_dir.absolute())))
-        return Exit.OK
-    _check_node(arguments)
-    key = create_key(Files(), Paths(data=arguments.data_dir.absolute()))
-    out(_spell_node(_describe_node(arguments, key)))
+    if arguments.node is not None:
+        _check_node(arguments)
+    make_key = rotate_key if arguments.rotate else create_key
+    key = make_key(Files(), Paths(data=arguments.data_dir.absolute()))
+    out(key if arguments.node is None else _spell_node(_describe_node(arguments, key)))
     return Exit.OK
 
 
