@@ -1,6 +1,7 @@
 """What the clerk does at the API: publish the node, hold the masters, tell status and Events."""
 
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
@@ -8,11 +9,19 @@ from applier.keys import load_key
 from applier.paths import Paths
 from applier.psk import load_master
 from schemas.problems import Problems
+from wormhole import __version__
+from wormhole.agent.events import EventTeller
 from wormhole.agent.masters import Files, ensure_master, hold_masters
 from wormhole.agent.publisher import Publisher
-from wormhole.cluster.api import PSK_SECRET, Api, Object
+from wormhole.agent.report import make_report
+from wormhole.agent.statuswriter import StatusWriter
+from wormhole.agent.turn import Turn
+from wormhole.cluster.api import MESH_NODES, PSK_SECRET, Api, Object
 
 _LOG: Final = logging.getLogger("wormhole.agent")
+
+_TURNS: Final = 100
+"""Turns that may wait to be told; older ones are superseded by what came after them."""
 
 
 class Snapshot(Protocol):
@@ -35,9 +44,10 @@ class Publish:
 
     name = "publish this node"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what an errand needs, by name
         self,
         publisher: Publisher,
+        *,
         node: str,
         files: Files,
         paths: Paths,
@@ -148,3 +158,76 @@ def _read_held(files: Files, paths: Paths, epoch: str) -> bytes | None:
         return load_master(files, paths, epoch)
     except Problems:
         return None
+
+
+class Tell:
+    """Tells the API what the turns came to: the node's status, and Events about what matters.
+
+    Both pace and repeat themselves, so that what the API refuses here holds up nothing else.
+    """
+
+    name = "status"
+
+    def __init__(
+        self, api: Api, *, node: str, meshnodes: See, uid_of: Callable[[str], str]
+    ) -> None:
+        self._api = api
+        self._node = node
+        self._meshnodes = meshnodes
+        self._turns: deque[Turn] = deque(maxlen=_TURNS)
+        self._teller = EventTeller(api, node, uid_of)
+        self._writer: StatusWriter | None = None
+        self._report: Object = {}
+        self._uid = ""
+
+    @property
+    def api_error(self) -> str:
+        """What the API last had against a status; empty when nothing."""
+        return self._writer.api_error if self._writer else ""
+
+    def take(self, turn: Turn) -> None:
+        """Leave word of a turn. From any thread."""
+        self._turns.append(turn)
+
+    def run(self, now: float) -> None:
+        """Make reports of the turns since the last run, and send what is due.
+
+        Raises:
+            ApiError: the status that the API has cannot be read, so nobody knows what is news.
+
+        """
+        published = self._meshnodes().objects.get(self._node)
+        if published is None:
+            return  # a status needs an object; turns wait
+        writer = self._open_writer(str(published["metadata"].get("uid", "")), now)
+        while self._turns:
+            turn = self._turns.popleft()
+            self._report = make_report(turn, self._report, __version__)
+            writer.offer(self._report, now)
+            self._teller.observe(turn, now)
+        writer.flush(now)
+        self._teller.flush(now)
+
+    def due(self, now: float) -> float | None:
+        """Return when something that was put off may be sent."""
+        if self._writer is None:
+            return None
+        moments = (self._writer.due(now), self._teller.due(now))
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def _open_writer(self, uid: str, now: float) -> StatusWriter:
+        """Begin with what the API has; begin anew when the object is another one."""
+        if self._writer is None:
+            self._report = self._read_status()
+            self._writer = StatusWriter(self._api, self._node, self._report)
+        elif uid != self._uid:
+            self._writer.forget(now)
+        self._uid = uid
+        return self._writer
+
+    def _read_status(self) -> Object:
+        """Read the node's own status: a list of one, which needs no right beside that to list."""
+        page = self._api.get(MESH_NODES, {"fieldSelector": f"metadata.name={self._node}"})
+        found = page.get("items") or [{}]
+        status: Object = found[0].get("status") or {}
+        return status
