@@ -110,7 +110,7 @@ def _find_wrong(files: Files, path: Path, master: bytes) -> str:
     try:
         found = read_secret(files, path, files.read_file(path) or b"", "a master secret")
     except Problems as error:
-        return error.problems[0].rule.partition(":")[0]
+        return error.problems[0].rule.partition(":")[0]  # without what to do about it: it is done
     return "" if found == master else "held another master of this epoch"
 
 

@@ -1,0 +1,106 @@
+"""An API server in memory: objects, versions and merge patches. No fields are owned here."""
+
+import threading
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any, NoReturn
+
+from wormhole.cluster.api import MERGE_PATCH, Object
+from wormhole.cluster.errors import ApiError
+
+
+class MemoryApi:
+    """Objects by path. Lists are answered in pages of two, so that a reader has to turn them."""
+
+    page = 2
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Object] = {}
+        self.requests: list[str] = []
+        self.before: Callable[[str], None] = lambda _request: None
+        """Called with each request before it is answered; may raise, or change objects."""
+        self._version = 0
+        self._lock = threading.RLock()
+
+    @property
+    def writes(self) -> list[str]:
+        return [request for request in self.requests if not request.startswith("GET")]
+
+    def put(self, path: str, body: Object) -> Object:
+        """Store an object without a request."""
+        self._version += 1
+        metadata = {"name": path.rpartition("/")[2], **body.get("metadata", {})}
+        stored = body | {"metadata": metadata | {"resourceVersion": str(self._version)}}
+        self.objects[path] = deepcopy(stored)
+        return stored
+
+    def get(self, path: str, query: Mapping[str, str] = {}) -> Object:  # noqa: B006 - never changed
+        with self._begin("GET", path) as request:
+            if path in self.objects:
+                return deepcopy(self.objects[path])
+            below = sorted(key for key in self.objects if key.rpartition("/")[0] == path)
+            if not below and path.rpartition("/")[2] not in {"meshes", "meshnodes", "nodes"}:
+                _refuse(request, 404, "NotFound", f"{path} not found")
+            begin = int(query.get("continue", "0"))
+            end = begin + self.page
+            more = {"continue": str(end)} if end < len(below) else {}
+            items = [deepcopy(self.objects[key]) for key in below[begin:end]]
+            return {"metadata": {"resourceVersion": str(self._version)} | more, "items": items}
+
+    def create(self, path: str, body: Object) -> Object:
+        raise NotImplementedError
+
+    def replace(self, path: str, body: Object) -> Object:
+        with self._begin("PUT", path) as request:
+            self._check(request, path, body)
+            return self.put(path, body)
+
+    def patch(self, path: str, body: Object, kind: str, query: Mapping[str, str] = {}) -> Object:  # noqa: B006 - never changed
+        assert (kind, dict(query)) == (MERGE_PATCH, {})
+        with self._begin("PATCH", path) as request:
+            self._check(request, path, body)
+            return self.put(path, _merge(self.objects[path], body))
+
+    def watch(self, path: str, query: Mapping[str, str], *, silence: float) -> Any:
+        raise NotImplementedError
+
+    def _begin(self, method: str, path: str) -> "_Request":
+        self.requests.append(f"{method} {path}")
+        self.before(f"{method} {path}")
+        return _Request(f"{method} {path}", self._lock)
+
+    def _check(self, request: str, path: str, body: Object) -> None:
+        if path not in self.objects:
+            _refuse(request, 404, "NotFound", f"{path} not found")
+        seen = body["metadata"].get("resourceVersion")
+        if seen and seen != self.objects[path]["metadata"]["resourceVersion"]:
+            _refuse(request, 409, "Conflict", "the object has been modified")
+
+
+class _Request:
+    def __init__(self, name: str, lock: threading.RLock) -> None:  # type: ignore[valid-type] # a function in the standard library
+        self._name, self._lock = name, lock
+
+    def __enter__(self) -> str:
+        self._lock.acquire()  # type: ignore[attr-defined] # as above
+        return self._name
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()  # type: ignore[attr-defined] # as above
+
+
+def _refuse(request: str, status: int, reason: str, message: str) -> NoReturn:
+    raise ApiError(request, status, reason, message)
+
+
+def _merge(old: Any, patch: Any) -> Any:
+    """Return RFC 7396's result."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(old) if isinstance(old, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = _merge(merged.get(key), value)
+    return merged
