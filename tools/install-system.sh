@@ -4,6 +4,7 @@
 #   base  what make and the Python environment need
 #   lab   what `make demo` and the tests in network namespaces need
 #   vm    what the tests in a virtual machine need
+#   api   what the tests with a real Kubernetes API server need, besides that server itself
 #
 # Without arguments all groups. Not root, or no apt-get: says what is missing and goes on; whoever
 # needs it will say so again. Nothing that is already there is touched.
@@ -16,6 +17,9 @@ has() { command -v "$1" >/dev/null; }
 # Of packages with a bar between them the first that this release has.
 wanted() {
   cat <<'TABLE'
+api etcd-server has etcd || test -x "${KUBEBUILDER_ASSETS:-/dev/null}/etcd"
+api openssl has openssl
+api util-linux has setpriv
 base ca-certificates test -d /etc/ssl/certs
 base git has git
 base make has make
@@ -49,7 +53,7 @@ choose() { # the first of several packages that apt knows, else the last
 
 missing=()
 while read -r group package probe; do
-  [[ " ${*:-base lab vm} " == *" $group "* ]] || continue
+  [[ " ${*:-base lab vm api} " == *" $group "* ]] || continue
   eval "$probe" >/dev/null 2>&1 || missing+=("$package")
 done < <(wanted)
 

@@ -1,1 +1,1 @@
-"""The Kubernetes API, as far as Wormhole speaks it: the one corner that knows the client library."""
+"""The Kubernetes API, as far as Wormhole speaks it: the only room that knows the client library."""

@@ -34,9 +34,10 @@ def secrets(namespace: str) -> str:
 
 
 class Api(Protocol):
-    """Requests to one API server. Every method raises only :class:`~wormhole.cluster.errors.ApiError`.
+    """Requests to one API server.
 
-    Methods may be called from several threads. Each waits for an answer at most some ten seconds.
+    Every method raises :class:`~wormhole.cluster.errors.ApiError` and nothing else, may be called
+    from several threads, and waits for an answer some ten seconds at most.
     """
 
     def get(self, path: str, query: Mapping[str, str] = {}) -> Object:

@@ -1,0 +1,223 @@
+"""Turn a kubeconfig, or the pod's service account, into requests to one API server.
+
+The client library supplies what is tedious and delicate: reading kubeconfigs, client certificates,
+credential plugins, the pool of TLS connections. Its models and its own watch are not used: they
+cost memory and time per object, and they retry where the caller should know.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+import msgspec
+from urllib3 import BaseHTTPResponse, Timeout
+from urllib3.exceptions import HTTPError
+
+from wormhole import __version__
+from wormhole.cluster.api import Object
+from wormhole.cluster.credentials import TokenFile, load_configuration
+from wormhole.cluster.errors import ApiError
+from wormhole.cluster.refusal import (
+    NO_CREDENTIALS,
+    UNREACHABLE,
+    UNREADABLE,
+    explain_failure,
+    parse_refusal,
+    parse_status,
+)
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
+
+CONNECT_TIMEOUT: Final = 5.0
+"""Seconds until TCP and TLS must be there."""
+READ_TIMEOUT: Final = 10.0
+"""Seconds without a byte until an answer counts as missing."""
+_JSON: Final = "application/json"
+_CHUNK: Final = 1 << 16
+_SUCCESS: Final = range(200, 300)
+
+
+def connect(kubeconfig: Path | None) -> "Connection":
+    """Return a connection to the server of a kubeconfig; see :func:`load_configuration`.
+
+    Nothing is sent yet. What must be imported takes half a second.
+
+    Raises:
+        ApiError: there are no credentials to connect with.
+
+    """
+    configuration, token_file = load_configuration(kubeconfig)
+    from kubernetes.client import ApiClient  # noqa: PLC0415 - as in load_configuration
+
+    configuration.keep_alive = True
+    return Connection(ApiClient(configuration), token_file)
+
+
+class Connection:
+    """Requests to one API server, from any thread: an :class:`~wormhole.cluster.api.Api`."""
+
+    def __init__(self, client: "ApiClient", token_file: TokenFile | None = None) -> None:
+        self.url: str = client.configuration.host
+        self._configuration = client.configuration
+        self._pool = client.rest_client.pool_manager
+        self._token_file = token_file
+        self._lock = threading.Lock()
+        self._streams: set[BaseHTTPResponse] = set()
+        self._closed = False
+
+    def get(self, path: str, query: Mapping[str, str] = {}) -> Object:
+        """Return one object, or one page of a list."""
+        return self.request("GET", path, query)
+
+    def create(self, path: str, body: Object) -> Object:
+        """POST an object into a collection; return it as stored."""
+        return self.request("POST", path, body=body)
+
+    def replace(self, path: str, body: Object) -> Object:
+        """PUT an object; its ``resourceVersion`` makes that conditional."""
+        return self.request("PUT", path, body=body)
+
+    def patch(self, path: str, body: Object, kind: str, query: Mapping[str, str] = {}) -> Object:
+        """PATCH an object; ``kind`` is the patch's media type."""
+        return self.request("PATCH", path, query, body, kind)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] = {},
+        body: Object | None = None,
+        kind: str = _JSON,
+    ) -> Object:
+        """Send one request and return the object that answers it.
+
+        Raises:
+            ApiError: always, and only, when it did not do what it asked.
+
+        """
+        name = f"{method} {path}"
+        response = self._send(name, path, query, body, kind)
+        try:
+            return _parse_object(name, response.data)
+        except (HTTPError, OSError) as error:
+            raise explain_failure(name, error, READ_TIMEOUT) from None
+        finally:
+            response.release_conn()
+
+    @contextmanager
+    def watch(
+        self, path: str, query: Mapping[str, str], *, silence: float
+    ) -> Iterator[Iterator[Object]]:
+        """Yield watch events until the server ends the stream, or :meth:`close` does."""
+        name = f"WATCH {path}"
+        response = self._send(name, path, {**query, "watch": "true"}, silence=silence)
+        with self._lock:
+            self._streams.add(response)
+        try:
+            yield _parse_events(name, response, silence)
+        finally:
+            with self._lock:
+                self._streams.discard(response)
+            # The rest of the stream is not wanted, so the connection cannot be used again.
+            response.close()
+
+    def close(self) -> None:
+        """End every stream, whichever thread waits for it, and refuse further requests."""
+        with self._lock:
+            self._closed = True
+            for stream in self._streams:
+                with suppress(ValueError, RuntimeError, OSError):  # it ended just now
+                    stream.shutdown()
+        self._pool.clear()
+
+    def _send(  # noqa: PLR0913 - what makes up a request
+        self,
+        name: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Object | None = None,
+        kind: str = _JSON,
+        *,
+        silence: float = READ_TIMEOUT,
+    ) -> BaseHTTPResponse:
+        """Return the answer, if it is a success, with its body unread."""
+        if self._closed:
+            raise ApiError(name, 0, UNREACHABLE, "the connection was closed by us")
+        method, url = name.partition(" ")[0], f"{self.url}{path}"
+        try:
+            response: BaseHTTPResponse = self._pool.request(
+                "GET" if method == "WATCH" else method,
+                f"{url}?{urlencode(query)}" if query else url,
+                body=None if body is None else msgspec.json.encode(body),
+                headers=self._headers(name, kind),
+                timeout=Timeout(connect=CONNECT_TIMEOUT, read=silence),
+                retries=False,
+                redirect=False,  # it would carry the token to wherever the answer points
+                preload_content=False,
+            )
+            if response.status in _SUCCESS:
+                return response
+            refusal = parse_refusal(name, response.status, response.reason or "", response.data)
+        except (HTTPError, OSError, ValueError) as error:
+            raise explain_failure(name, error, silence) from None
+        response.release_conn()
+        if response.status == HTTPStatus.UNAUTHORIZED and self._token_file is not None:
+            self._token_file.expire()
+        raise refusal
+
+    def _headers(self, name: str, kind: str) -> dict[str, str]:
+        headers = {
+            "Accept": _JSON,
+            "Content-Type": kind,
+            "User-Agent": f"wormhole/{__version__}",
+        }
+        try:
+            settings = self._configuration.auth_settings()
+        except ApiError:
+            raise
+        except Exception as error:  # noqa: BLE001 - credential plugins raise what they like
+            why = f"the credentials cannot be renewed ({type(error).__name__})"
+            raise ApiError(name, 0, NO_CREDENTIALS, why) from None
+        for setting in settings.values():
+            if setting["value"]:
+                headers[setting["key"]] = setting["value"]
+        return headers
+
+
+def _parse_events(name: str, response: BaseHTTPResponse, silence: float) -> Iterator[Object]:
+    """Yield one event for each line; chunks end where the network likes.
+
+    A last line without an end is a stream that was cut: it is left out, and the event comes again.
+    """
+    rest = b""
+    try:
+        for chunk in response.stream(_CHUNK):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                yield _parse_event(name, line)
+    except (HTTPError, OSError) as error:
+        raise explain_failure(name, error, silence) from None
+
+
+def _parse_event(name: str, line: bytes) -> Object:
+    event = _parse_object(name, line)
+    if not isinstance(event.get("object"), dict):
+        raise ApiError(name, 0, UNREADABLE, "an event without an object")
+    if event.get("type") == "ERROR":
+        raise parse_status(name, event["object"])
+    return event
+
+
+def _parse_object(name: str, content: bytes) -> Object:
+    try:
+        found: Any = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise ApiError(name, 0, UNREADABLE, "the answer is no JSON") from None
+    if not isinstance(found, dict):
+        raise ApiError(name, 0, UNREADABLE, "the answer is no object")
+    return found
