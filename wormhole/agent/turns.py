@@ -3,6 +3,8 @@
 import logging
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Final
 
 from applier.converge import converge
@@ -32,6 +34,14 @@ Facts = dict[str, Any]
 """What is known of a turn so far, by the fields of :class:`~wormhole.agent.turn.Turn`."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Doors:
+    """The ways to a host: this machine's, or a test's."""
+
+    open_host: Callable[[Paths], AbstractContextManager[tuple[Host, Vault]]]
+    hold_lock: Callable[[Paths], AbstractContextManager[None]]
+
+
 class TurnTaker:
     """Takes turns on this machine. What a host, a document or a person got wrong is in the turn."""
 
@@ -44,15 +54,19 @@ class TurnTaker:
         paths: Paths,
         fights: Fights,
         tell_fight: Callable[[float], str],
+        tell_api: Callable[[], Facts] = dict,
+        doors: Doors | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take ``tell_fight``: the sentence about who undoes what at a moment, or nothing."""
+        """Take who tells what: who undoes us at a moment, and how it stands with the API."""
         self._node = node
         self._source = source
         self._source_kind = source_kind
         self._paths = paths
         self._fights = fights
         self._tell_fight = tell_fight
+        self._tell_api = tell_api
+        self._doors = doors or Doors(open_host=thishost.open_host, hold_lock=thishost.hold_lock)
         self._monotonic = monotonic
         self._number = 0
 
@@ -80,18 +94,19 @@ class TurnTaker:
             _LOG.debug("a bug in turn %d", self._number, exc_info=error)
             facts |= _hinder(Hindrance.BUG, f"{type(error).__name__}: {error}")
         end = self._monotonic()
+        facts |= self._tell_api()
         return Turn(**facts, seconds=end - begin, fight=self._tell_fight(end)), until
 
     def _try(self, facts: Facts) -> None:
         """Fill in what becomes known, as it becomes known: an error ends it anywhere."""
-        with thishost.open_host(self._paths) as (host, vault):
+        with self._doors.open_host(self._paths) as (host, vault):
             facts["desired"] = desired = self._source.desired(load_key(host, self._paths)[0])
             facts["from_memory"] = desired.resolved is None
             facts["resolved"] = resolved = desired.resolved or load_applied(host, self._paths)
             if resolved is None:
                 facts |= _hinder(Hindrance.NO_DOCUMENTS, _say_why_nothing(desired))
                 return
-            with thishost.hold_lock(self._paths):
+            with self._doors.hold_lock(self._paths):
                 facts["outcome"] = outcome = self._converge(host, vault, desired, resolved)
             facts["status"] = _look(host, resolved, outcome)
 
