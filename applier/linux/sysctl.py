@@ -8,7 +8,13 @@ from typing import Final
 from applier.errors import HostError, Missing, Unobservable
 from applier.linux.writes import write
 
-_PROC_SYS: Final = Path("/proc/sys")
+_PROC_SYS: Final = "/proc/sys"
+_ELSEWHERE: Final = "WORMHOLE_PROC_SYS"
+"""Names the folder to use instead.
+
+A container that is not privileged has ``/proc/sys`` read-only, and runtimes refuse to mount
+anything there (runc, ``checkProcMount``), so the host's own has to be mounted at another place.
+"""
 
 
 class Sysctls:
@@ -50,7 +56,7 @@ def sysctl_path(key: str) -> Path:
     parts = key.split("/") if first == "/" else key.translate(_SWAPPED).split("/")
     if not all(parts) or {".", ".."} & set(parts) or "\0" in key:
         raise ValueError(f"{key!r} is no name of a kernel parameter")
-    return _PROC_SYS.joinpath(*parts)
+    return Path(os.environ.get(_ELSEWHERE) or _PROC_SYS, *parts)
 
 
 _SWAPPED: Final = str.maketrans("./", "/.")

@@ -23,6 +23,17 @@ def test_the_first_separator_says_what_the_other_one_stands_for(key: str, path: 
     assert sysctl_path(key) == Path("/proc/sys", path)
 
 
+def test_a_container_says_where_the_parameters_may_be_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    place = tmp_path / "net/ipv4/ip_forward"
+    place.parent.mkdir(parents=True)
+    place.write_text("0\n")
+    monkeypatch.setenv("WORMHOLE_PROC_SYS", str(tmp_path))
+    Sysctls().write_sysctl("net.ipv4.ip_forward", "1")
+    assert (Sysctls().read_sysctl("net.ipv4.ip_forward"), place.read_text()) == ("1", "1\n")
+
+
 @pytest.mark.parametrize(
     "key", ["", "/etc/passwd", "net/../../etc/passwd", "net..ipv4", "net.ipv4.", "net.//.x", "a\0b"]
 )
