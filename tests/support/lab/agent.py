@@ -1,9 +1,9 @@
 """Turn a host into one that runs the node agent, and let the agent die as agents do."""
 
+import os
 import signal
 import subprocess
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -73,11 +73,26 @@ class Agent:
         script = ("python3", "-ISc", _READ_READY, path)
         return self.host.run(*script, check=False, timeout=10).stdout.strip()
 
+    def cpu_seconds(self) -> float:
+        """Return how much processor time this life has used, its ended children's included."""
+        if self._process is None:
+            raise LabError(f"{self.host.name}: its agent does not run")
+        fields = Path(f"/proc/{self._process.inner_pid}/stat").read_text().rpartition(")")[2]
+        # proc(5): utime, stime, cutime, cstime are fields 14 to 17; field 3 is the first here.
+        ticks = sum(map(int, fields.split()[11:15]))
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def memory_bytes(self) -> int:
+        """Return its resident memory."""
+        if self._process is None:
+            raise LabError(f"{self.host.name}: its agent does not run")
+        pages = int(Path(f"/proc/{self._process.inner_pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
     def _end(self, number: signal.Signals, timeout: float) -> None:
         if self._process is None:
             return
-        with suppress(FileNotFoundError):  # it has ended by itself
-            self._process.send_signal(number)
+        self._process.send_signal(number)
         try:
             self._process.wait(timeout)
         except subprocess.TimeoutExpired:

@@ -61,6 +61,12 @@ class Packet:
         """Whether this is how neighbours find each other, and carries nobody's data."""
         return self.protocol == "arp" or self.protocol.startswith(("nd ", "mld"))
 
+    @property
+    def is_refusal(self) -> bool:
+        """Whether this says that a packet found nobody (RFC 792, type 3; RFC 4443, type 1)."""
+        unreachable = {"icmp": b"\x03", "icmp6": b"\x01"}.get(self.protocol)
+        return unreachable is not None and self.payload[:1] == unreachable
+
     def is_wireguard(self, ports: Collection[int]) -> bool:
         """Whether this is a WireGuard message to or from one of these UDP ports.
 
@@ -171,6 +177,8 @@ def _parse_transport(number: int, source: str, destination: str, rest: bytes, si
         payload = rest[8:]
     elif protocol == "icmp6" and rest and rest[0] in _NEIGHBOUR_DISCOVERY:
         protocol = _NEIGHBOUR_DISCOVERY[rest[0]]
+    elif protocol in {"icmp", "icmp6"}:
+        payload = rest
     return Packet(
         protocol=protocol,
         source=source,

@@ -6,6 +6,7 @@ controller manager. So nobody collects garbage: :meth:`ClusterLab.leave` deletes
 itself, which the garbage collector would do for the owner reference.
 """
 
+from base64 import b64decode
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,15 +16,17 @@ from typing import Final, Self
 from kube.audit import Entry
 from kube.server import ApiServer
 from lab.agreement import silent_pods, wrong_peers, wrong_status
+from lab.capture import Capture, Packet
 from lab.manifests import read_base
 from lab.member import Member, Object
-from lab.mesh import API_VERSION, OVERLAY
-from lab.network import ROUTER_IPV4, Lab
+from lab.mesh import API_VERSION, OVERLAY, PORT
+from lab.network import ROUTER_IPV4, Lab, Outcome
 from lab.waiting import wait_until
 
 NODES: Final = "/api/v1/nodes"
 MESH: Final = "/apis/wormhole.dev/v1alpha1/meshes/lab"
 MESH_NODES: Final = "/apis/wormhole.dev/v1alpha1/meshnodes"
+SECRET: Final = "/api/v1/namespaces/wormhole-system/secrets/wormhole-psk"
 ACCOUNT: Final = "system:serviceaccount:wormhole-system:wormhole-agent"
 MERGE: Final = "application/merge-patch+json"
 
@@ -97,6 +100,13 @@ class ClusterLab:
             self.server.delete(f"{MESH_NODES}/{member.name}")
             member.joined = False
 
+    def wormhole(self, *arguments: str, timeout: float = 90) -> Outcome:
+        """Run ``wormhole`` on the first host as an operator with a kubeconfig; it must succeed."""
+        kubeconfig = str(self.server.kubeconfig(near=False))
+        first = next(iter(self.members.values()))
+        asked = (*arguments, "--kubeconfig", kubeconfig)
+        return first.host.wormhole(*asked, expect=0, timeout=timeout)
+
     # --- what is stored ---
 
     def mesh_nodes(self) -> dict[str, Object]:
@@ -108,6 +118,12 @@ class ClusterLab:
         """Return a MeshNode's status; empty when there is none."""
         found: Object = self.mesh_nodes().get(name, {}).get("status", {})
         return found
+
+    def masters(self) -> dict[str, str]:
+        """Return each epoch's master (base64), as the Secret has it."""
+        data: dict[str, str] = self.server.admin.get(SECRET).get("data") or {}
+        # An entry is the text of a file, and a Secret's data is base64 once more.
+        return {epoch: b64decode(entry).decode().strip() for epoch, entry in data.items()}
 
     def change(self, path: str, body: Object) -> None:
         """Merge some fields into an object, as an administrator."""
@@ -136,6 +152,28 @@ class ClusterLab:
         for member in chosen:
             member.host.settle()
         return wait_until(lambda: silent_pods(chosen, patience=1), timeout)
+
+    # --- what is seen ---
+
+    def plaintext(self, capture: Capture) -> tuple[Packet, ...]:
+        """Return what was on the wire that should not have been.
+
+        Beside WireGuard that is TLS with the API server, and, while a host has no device, its
+        kernel's word that nobody listens on WireGuard's port.
+        """
+        return tuple(
+            packet
+            for packet in capture.in_clear({PORT})
+            if not self._is_api(packet) and not packet.is_refusal
+        )
+
+    def _is_api(self, packet: Packet) -> bool:
+        ends = (packet.source, packet.destination)
+        return (
+            packet.protocol == "tcp"
+            and self.server.address in ends
+            and self.server.port in packet.ports
+        )
 
     def logs(self, last: int = 40) -> str:
         """Return the end of every agent's log."""

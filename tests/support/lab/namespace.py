@@ -10,7 +10,7 @@ import shlex
 import signal
 import subprocess
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, AnyStr, Final, Self
@@ -215,12 +215,24 @@ class Process:
         """Whether the command has not ended yet."""
         return self._process.poll() is None
 
-    def send_signal(self, number: signal.Signals) -> None:
-        """Send a signal to the command itself, not to what entered the namespace for it."""
+    @property
+    def inner_pid(self) -> int:
+        """The command's own process id, as the machine around counts; 0 when it has ended.
+
+        Ours is the one that entered the namespace for it, and waits.
+        """
         entered = self._process.pid
-        children = Path(f"/proc/{entered}/task/{entered}/children").read_text(encoding="ascii")
-        for child in children.split():
-            os.kill(int(child), number)
+        try:
+            children = Path(f"/proc/{entered}/task/{entered}/children").read_text(encoding="ascii")
+        except FileNotFoundError:
+            return 0
+        return int((children.split() or ["0"])[0])
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal to the command itself, if it has not ended."""
+        if pid := self.inner_pid:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def wait(self, timeout: float) -> tuple[str, str]:
         """Wait for the end of the command; return its standard output and error."""
