@@ -54,6 +54,20 @@ def make_report(turn: Turn, previous: Mapping[str, Any], version: str) -> Object
     return {name: value for name, value in report.items() if value not in (None, "", [])}
 
 
+def adopt(report: Object, known: Mapping[str, Any]) -> Object:
+    """Return the first report of an agent that learns only now what its predecessor had said.
+
+    What is so since then keeps its time, and the last change stays until there is another.
+    """
+    old = {condition["type"]: condition for condition in known.get("conditions", ())}
+    conditions = [
+        condition | _keep_time(condition, old.get(condition["type"]))
+        for condition in report.get("conditions", ())
+    ]
+    earlier = {"lastChange": known["lastChange"]} if "lastChange" in known else {}
+    return earlier | report | ({"conditions": conditions} if conditions else {})
+
+
 def is_ready(turn: Turn, before: bool) -> bool:  # noqa: FBT001 - the answer to the same question before
     """Whether the last verify was good. A turn that another applier kept out verified nothing."""
     return before if turn.hindrance is Hindrance.LOCKED else turn.verified
@@ -83,16 +97,21 @@ def _make_conditions(turn: Turn, previous: Mapping[str, Any]) -> list[Object]:
 def _date(condition: _Condition, old: Object | None, turn: Turn) -> Object:
     """Say since when: ``lastTransitionTime`` is when ``status`` changed, not when it was seen."""
     status = condition.status or "Unknown"
-    same = old is not None and old.get("status") == status and "lastTransitionTime" in old
-    since = old["lastTransitionTime"] if old is not None and same else spell_time(turn.ended)
     dated = {
         "type": condition.type,
         "status": status,
         "reason": condition.reason,
         "message": condition.message,
-        "lastTransitionTime": since,
+        "lastTransitionTime": spell_time(turn.ended),
     }
-    return dated | ({"observedGeneration": turn.generation} if turn.generation else {})
+    generation = {"observedGeneration": turn.generation} if turn.generation else {}
+    return dated | _keep_time(dated, old) | generation
+
+
+def _keep_time(condition: Object, old: Mapping[str, Any] | None) -> Object:
+    same = old is not None and old.get("status") == condition["status"]
+    time = (old or {}).get("lastTransitionTime") if same else None
+    return {"lastTransitionTime": time} if time else {}
 
 
 def _judge_ready(turn: Turn, old: Object | None) -> _Condition:

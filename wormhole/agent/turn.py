@@ -62,7 +62,10 @@ class Turn(Value, frozen=True, kw_only=True):
     error: str = ""
     """Why there is no outcome, in a sentence."""
     fight: str = ""
-    """Who keeps undoing what; empty while nobody does."""
+    """Who keeps undoing what; empty while nobody does.
+
+    The same words while it is the same fight: no count, no time, or each turn would be news.
+    """
     api_error: str = ""
     """What the API server, or the way to it, said last; empty while all is well, or without one."""
     status: Status | None = None
