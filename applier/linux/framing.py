@@ -37,17 +37,20 @@ class Message(NamedTuple):
     flags: int
     sequence: int
     payload: bytes
+    port: int
+    """In a notification: of the socket whose request it follows; 0 when it followed from none."""
 
 
 def split_messages(datagram: bytes) -> Iterator[Message]:
     """Yield the messages of one datagram. Raises :class:`NetlinkError` when it is malformed."""
     start = 0
     while start + MESSAGE_HEADER.size <= len(datagram):
-        length, kind, flags, sequence, _ = MESSAGE_HEADER.unpack_from(datagram, start)
+        length, kind, flags, sequence, port = MESSAGE_HEADER.unpack_from(datagram, start)
         end = start + length
         if length < MESSAGE_HEADER.size or end > len(datagram):
             raise NetlinkError(errno.EBADMSG, f"a message of {length} bytes")
-        yield Message(kind, flags, sequence, datagram[start + MESSAGE_HEADER.size : end])
+        payload = datagram[start + MESSAGE_HEADER.size : end]
+        yield Message(kind, flags, sequence, payload, port)
         start = align(end)
 
 

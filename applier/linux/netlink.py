@@ -1,6 +1,7 @@
 """Requests to the kernel, and its answers, checked: acknowledgements, dumps, interruptions."""
 
 import errno
+import os
 import socket
 import struct
 import sys
@@ -51,8 +52,16 @@ _ERROR: Final = struct.Struct("=i")
 TIMEOUT: Final = 30.0
 """Seconds for one exchange: the kernel answers in milliseconds unless it waits for ``rtnl``."""
 DUMP_ATTEMPTS: Final = 6
-_RECEIVE_SIZE: Final = 1 << 16
+RECEIVE_SIZE: Final = 1 << 16
 """Bytes. The kernel fills dumps to at most 32 KiB a datagram (``netlink_dump``)."""
+
+_PORTS: Final = int.from_bytes(os.urandom(4)) & 0x3FFFFF00 | 0x40000000
+"""The first of 256 ports that this process gives its sockets, so that it knows its own changes.
+
+Every notification names the port of the socket whose request it follows. Ports that the kernel
+chooses (``netlink_autobind``) tell nothing: a process's first socket gets the process id, which
+means another process in another namespace, the others random numbers of the upper half.
+"""
 
 
 class Channel(Protocol):
@@ -82,7 +91,7 @@ class SocketChannel:
         # Without CAP_ACK a refusal carries the whole refused message back.
         self._socket.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
         self._socket.setsockopt(_SOL_NETLINK, _NETLINK_EXT_ACK, 1)
-        self._socket.bind((0, 0))
+        _bind(self._socket)
 
     def send(self, message: bytes) -> None:
         """Send one message to the kernel."""
@@ -93,7 +102,7 @@ class SocketChannel:
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0:
             self._socket.settimeout(left)
-            data, _, flags, (port, _) = self._socket.recvmsg(_RECEIVE_SIZE)
+            data, _, flags, (port, _) = self._socket.recvmsg(RECEIVE_SIZE)
             if flags & socket.MSG_TRUNC:
                 raise OSError(errno.EMSGSIZE, "a datagram was cut short")
             if port == 0:  # any process may write to our port; the kernel's own is 0
@@ -103,6 +112,24 @@ class SocketChannel:
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
+
+
+def is_own_port(port: int) -> bool:
+    """Whether a socket of this process has, or had, this port."""
+    return port & ~0xFF == _PORTS
+
+
+def _bind(unbound: socket.socket) -> None:
+    """Give a socket one of our ports; when all are taken, one that the kernel chooses."""
+    for port in range(_PORTS, _PORTS + 0x100):
+        try:
+            unbound.bind((port, 0))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+        else:
+            return
+    unbound.bind((0, 0))
 
 
 class Netlink:
