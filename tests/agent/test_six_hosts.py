@@ -61,9 +61,9 @@ def test_each_node_reports_what_it_has_come_to(cluster: ClusterLab) -> None:
     assert {name: status["presharedKeyEpoch"] for name, status in reports.items()} == (
         dict.fromkeys(reports, EPOCH)
     )
-    assert {name: status["heldPresharedKeyEpochs"] for name, status in reports.items()} == (
-        dict.fromkeys(reports, [EPOCH])
-    )
+    assert {name: status["heldPresharedKeyEpochs"] for name, status in reports.items()} == {
+        name: [EPOCH] for name in reports
+    }
     assert len({status["desiredDigest"] for status in reports.values()}) == 6
 
 
@@ -81,9 +81,7 @@ def test_one_master_was_made_and_every_pair_derives_its_key_from_it(cluster: Clu
     master = cluster.masters()[EPOCH]
     devices = [member.device() for member in cluster.joined]
 
-    assert [
-        {key: peer.preshared for key, peer in device.peers.items()} for device in devices
-    ] == [
+    assert [{key: peer.preshared for key, peer in device.peers.items()} for device in devices] == [
         {key: expected_psk(master, EPOCH, device.key, key) for key in device.peers}
         for device in devices
     ]

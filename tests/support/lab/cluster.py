@@ -87,11 +87,12 @@ class ClusterLab:
         return member
 
     def join(self, *members: Member) -> None:
-        """Create each member's Node, as its kubelet does, and start its agent."""
+        """Create each member's Node, as its kubelet does, and start its agent if it has none."""
         for member in members:
             self.server.admin.create(NODES, member.node())
             member.joined = True
-            member.agent.start()
+            if not member.agent.running:
+                member.agent.start()
 
     def leave(self, *members: Member) -> None:
         """Delete each member's Node, and as the garbage collector would, its MeshNode."""
