@@ -13,7 +13,7 @@ class Exit(IntEnum):
     INPUT = 2
     """The input's author must act: the command line, the inventory, the state, a key."""
     UNOBSERVABLE = 3
-    """The host could not be observed, so nothing was written; or it refused what any run needs."""
+    """The host, or the API server, could not be observed; or it refused what any run needs."""
     CONFLICT = 4
     """Something foreign is in the way of something of ours; it was left alone."""
     REFUSED = 5
@@ -26,6 +26,8 @@ class Exit(IntEnum):
     """A bug in wormhole (``EX_SOFTWARE`` of sysexits.h)."""
     LOCKED = 75
     """Another applier holds this host's lock: try again (``EX_TEMPFAIL``)."""
+    TRY_AGAIN = 75
+    """Nodes did not get on in time: what was done stays, and the next run goes on from there."""
     INTERRUPTED = 130
     """Ended by Ctrl-C (128 + SIGINT)."""
     BROKEN_PIPE = 141

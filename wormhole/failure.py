@@ -39,7 +39,8 @@ def explain_failure(error: BaseException) -> Exit:
 def _explain_known(error: BaseException) -> Exit | None:
     # Only now: a command that fails early must not pay for rooms it never entered.
     from applier.errors import HostError, Locked, Unobservable, Unsupported  # noqa: PLC0415
-    from schemas.problems import Problems  # noqa: PLC0415
+    from schemas.problems import Problems, neutralise  # noqa: PLC0415
+    from wormhole.cluster.errors import ApiError  # noqa: PLC0415
     from wormhole.remarks import count_problems  # noqa: PLC0415
 
     match error:
@@ -57,6 +58,9 @@ def _explain_known(error: BaseException) -> Exit | None:
             return Exit.UNOBSERVABLE
         case HostError():
             err(f"wormhole: {error}\nit ended there: once the cause is gone, run it again")
+            return Exit.UNOBSERVABLE
+        case ApiError():
+            err(f"wormhole: {neutralise(str(error))}")
             return Exit.UNOBSERVABLE
         case _:
             return None

@@ -6,6 +6,7 @@ import pytest
 
 from applier.errors import HostError, Locked, Missing, Unobservable, Unsupported
 from schemas.problems import Problem, Problems
+from wormhole.cluster.errors import ApiError
 from wormhole.exit import Exit
 from wormhole.failure import explain_failure
 from wormhole.planview import summarise_plan
@@ -51,6 +52,11 @@ CASES = {
         Missing("find", "iptables-save", "not installed"),
         Exit.UNOBSERVABLE,
         "wormhole: find iptables-save: not installed" + ENDED,
+    ),
+    "api error": (
+        ApiError("GET /api/v1/nodes", 403, "Forbidden", "nodes is\x1b[2J forbidden"),
+        Exit.UNOBSERVABLE,
+        "wormhole: GET /api/v1/nodes: 403 Forbidden: nodes is\\x1b[2J forbidden\n",
     ),
     "locked": (
         Locked("lock", "/x", "held by process 7"),
