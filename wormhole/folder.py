@@ -88,16 +88,39 @@ class Folder:
         """
         if self.read(name) == content:
             return False
-        with explain_os_errors(self.path / name, "cannot write the file"):
-            self._write_temporary(content)
-            try:
-                os.rename(
-                    _TEMPORARY, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor
-                )
-            except OSError:
-                os.unlink(_TEMPORARY, dir_fd=self._descriptor)
-                raise
+        self._replace(name, content)
         return True
+
+    def write_program(self, name: str, content: bytes) -> bool:
+        """Make a program so (0755), on the disk; return whether it had to be written.
+
+        One that runs is replaced, not written into, so nobody gets ``ETXTBSY`` or half of it.
+
+        Raises:
+            Problems: it cannot be written.
+
+        """
+        if self.has_program(name) and self.read(name) == content:
+            return False
+        self._replace(name, content, program=True)
+        return True
+
+    def has_program(self, name: str) -> bool:
+        """Whether the name is taken, by anything but a plain file that cannot be run."""
+        with suppress(FileNotFoundError):
+            mode = os.stat(name, dir_fd=self._descriptor, follow_symlinks=False).st_mode
+            return not stat.S_ISREG(mode) or bool(mode & stat.S_IXUSR)
+        return False
+
+    def remove_leftover(self) -> None:
+        """Remove what a killed writer left: where nothing differs, no write comes by it.
+
+        Raises:
+            Problems: it cannot be removed.
+
+        """
+        if _TEMPORARY in os.listdir(self._descriptor):  # noqa: PTH208 - pathlib lists no descriptors
+            self.remove(_TEMPORARY)
 
     def remove(self, name: str) -> None:
         """Remove a file (a link, not what it points to).
@@ -109,7 +132,19 @@ class Folder:
         with explain_os_errors(self.path / name, "cannot remove the file"):
             os.unlink(name, dir_fd=self._descriptor)
 
-    def _write_temporary(self, content: bytes) -> None:
+    def _replace(self, name: str, content: bytes, *, program: bool = False) -> None:
+        with explain_os_errors(self.path / name, "cannot write the file"):
+            try:
+                self._write_temporary(content, program=program)
+                os.rename(
+                    _TEMPORARY, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor
+                )
+            except OSError:
+                with suppress(OSError):
+                    os.unlink(_TEMPORARY, dir_fd=self._descriptor)
+                raise
+
+    def _write_temporary(self, content: bytes, *, program: bool) -> None:
         with suppress(FileNotFoundError):  # what a crash left, or anything else of this name
             os.unlink(_TEMPORARY, dir_fd=self._descriptor)
         descriptor = os.open(_TEMPORARY, _WRITE, 0o666, dir_fd=self._descriptor)
@@ -117,6 +152,9 @@ class Folder:
             left = memoryview(content)
             while left:
                 left = left[os.write(descriptor, left) :]
+            if program:
+                os.fchmod(descriptor, 0o755)  # whatever the umask
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
 

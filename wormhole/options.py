@@ -34,9 +34,8 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_host_folders(parser: argparse.ArgumentParser) -> None:
-    """Add the three folders that a host's commands use."""
-    add_data_dir(parser)
+def add_cni_conf_dir(parser: argparse.ArgumentParser) -> None:
+    """Add --cni-conf-dir: where the container runtime looks for its networks."""
     parser.add_argument(
         "--cni-conf-dir",
         metavar="DIR",
@@ -44,6 +43,12 @@ def add_host_folders(parser: argparse.ArgumentParser) -> None:
         default=_from_environment("WORMHOLE_CNI_CONF_DIR", "/etc/cni/net.d"),
         help="The folder of CNI configurations (WORMHOLE_CNI_CONF_DIR; now %(default)s).",
     )
+
+
+def add_host_folders(parser: argparse.ArgumentParser) -> None:
+    """Add the three folders that a host's commands use."""
+    add_data_dir(parser)
+    add_cni_conf_dir(parser)
     parser.add_argument(
         "--run-dir",
         metavar="DIR",

@@ -116,7 +116,7 @@ def test_killed_before_any_step_of_rotating_there_is_one_valid_key(
 ) -> None:
     paths, files = Paths(data=tmp_path), Files()
     before = create_key(files, paths)
-    seen = set()
+    seen, ended = set(), 0
     for steps in range(30):
         if (child := os.fork()) == 0:
             die_after(steps, monkeypatch)

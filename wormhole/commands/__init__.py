@@ -7,6 +7,7 @@ from typing import Final, Protocol
 from wormhole.commands import (
     apply,
     destroy,
+    install_cni,
     keygen,
     plan,
     render,
@@ -34,6 +35,7 @@ class Command(Protocol):
 
 COMMANDS: Final[Mapping[str, Command]] = {
     "keygen": keygen,
+    "install-cni": install_cni,
     "validate": validate,
     "compile": compile_documents,
     "show": show,
@@ -45,7 +47,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
 }
 
 _GROUPS: Final = (
-    ("On each host, once", ("keygen",)),
+    ("On each host, once", ("keygen", "install-cni")),
     ("Anywhere, from files", ("validate", "compile", "show", "render")),
     ("On the host", ("plan", "apply", "status", "destroy")),
 )
@@ -53,7 +55,7 @@ _GROUPS: Final = (
 
 def _list_commands() -> str:
     return "\n\n".join(
-        f"{title}:\n" + "\n".join(f"  {name:<10}{COMMANDS[name].SUMMARY}" for name in names)
+        f"{title}:\n" + "\n".join(f"  {name:<13}{COMMANDS[name].SUMMARY}" for name in names)
         for title, names in _GROUPS
     )
 
