@@ -1,0 +1,108 @@
+"""Each folder that can be applied names all of its files, and says the same to kubectl."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from manifests import DEPLOY, Object, build, one, read, read_kustomization
+
+FOLDERS = ["base", "gitops", "admission"]
+COMPONENTS = sorted(path.name for path in (DEPLOY / "components").iterdir())
+ALONE = {"mesh.example.yaml"}
+
+
+def key(document: Object) -> tuple[str, str, str]:
+    return (
+        document["kind"],
+        document["metadata"].get("namespace", ""),
+        document["metadata"]["name"],
+    )
+
+
+def named_in(folder: Path) -> set[Path]:
+    """Follow a kustomization to every file that it, or one that it names, stands on."""
+    said = read_kustomization(folder)
+    named = {folder / "kustomization.yaml"}
+    for name in (*said.get("resources", ()), *said.get("components", ())):
+        path = (folder / name).resolve()
+        named |= named_in(path) if path.is_dir() else {path}
+    return named | {folder / patch["path"] for patch in said.get("patches", ())}
+
+
+def test_every_manifest_is_named_by_a_kustomization() -> None:
+    folders = [*FOLDERS, *(f"components/{name}" for name in COMPONENTS)]
+    named = set().union(*(named_in(DEPLOY / folder) for folder in folders))
+    there = {path for path in DEPLOY.rglob("*.yaml") if path.name not in ALONE}
+    assert named == there
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_no_object_is_there_twice(folder: str) -> None:
+    keys = [key(found) for found in build(folder)]
+    assert len(keys) == len({*keys}) > 0
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_object_says_whose_it_is(folder: str) -> None:
+    unnamed = [
+        key(found)
+        for found in build(folder)
+        if found["kind"] != "CustomResourceDefinition"
+        and found["metadata"].get("labels", {}).get("app.kubernetes.io/name") != "wormhole"
+    ]
+    assert unnamed == []
+
+
+@pytest.mark.parametrize("components", [(), *((name,) for name in COMPONENTS), (*COMPONENTS,)])
+@pytest.mark.parametrize("folder", ["base", "gitops"])
+def test_every_component_goes_with_both_ways_to_install(
+    folder: str, components: tuple[str, ...]
+) -> None:
+    plain = one(build(folder), "DaemonSet", "wormhole-agent")
+    changed = one(build(folder, *components), "DaemonSet", "wormhole-agent")
+    assert (changed != plain) == bool(components)
+
+
+def test_a_component_stops_when_what_it_stands_on_has_moved() -> None:
+    moved = one(build("base"), "DaemonSet", "wormhole-agent")
+    moved["spec"]["template"]["spec"]["containers"][0]["name"] = "another"
+    for path in DEPLOY.rglob("daemonset.patch.yaml"):
+        [operations] = read(path)
+        first = next(
+            index for index, each in enumerate(operations) if "ontainers/0/" in each["path"]
+        )
+        assert operations[first]["op"] == "test", path
+
+
+def kustomize() -> list[str] | None:
+    for program in (["kubectl", "kustomize"], ["kustomize", "build"]):
+        if shutil.which(program[0]):
+            return program
+    return None
+
+
+@pytest.mark.skipif(kustomize() is None, reason="no kubectl or kustomize here")
+@pytest.mark.parametrize(
+    ("folder", "components"),
+    [("base", ()), ("gitops", ()), ("admission", ()), ("base", COMPONENTS), ("gitops", COMPONENTS)],
+)
+def test_kustomize_builds_what_the_tests_build(
+    folder: str, components: tuple[str, ...], tmp_path: Path
+) -> None:
+    copied = tmp_path / "deploy"
+    shutil.copytree(DEPLOY, copied)
+    whole = copied / "whole"
+    whole.mkdir()
+    said = {
+        "resources": [f"../{folder}"],
+        "components": [f"../components/{name}" for name in components],
+    }
+    (whole / "kustomization.yaml").write_text(json.dumps(said))
+    command = [*(kustomize() or ()), str(whole)]
+    built = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert built.stderr == ""
+    theirs = [found for found in yaml.safe_load_all(built.stdout) if found]
+    assert sorted(theirs, key=key) == sorted(build(folder, *components), key=key)
