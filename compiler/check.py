@@ -1,19 +1,17 @@
 """Members of a mesh to what is wrong with them and between them, which no schema can say."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
 
 from compiler.addresses import FIRST_POD_OFFSET
+from compiler.contradictions import find_shared
 from compiler.fields import Placed, Site
 from compiler.keys import NO_KEY, WEAK_KEYS
 from compiler.mesh import ReadMesh
+from compiler.mtus import find_narrow
 from compiler.networks import find_overlaps
 from compiler.node import Member
-from compiler.topology import tunnel_mtu, tunnel_overhead
+from compiler.topology import tunnel_overhead
 from compiler.unfold import Complaint
-
-_LEAST_MTU: Final = {4: 576, 6: 1280}
-"""What every IPv4 host must accept (RFC 791, 3.1), and every IPv6 link carry (RFC 8200, 5)."""
 
 
 def check_members(mesh: ReadMesh | None, members: Sequence[Member]) -> Iterator[Complaint]:
@@ -24,10 +22,8 @@ def check_members(mesh: ReadMesh | None, members: Sequence[Member]) -> Iterator[
     for member in members:
         yield from member.complaints
         yield from _check_key(member)
-    yield from _find_shared(
-        _keys_of(members), "is the public key of {other} too: a key has one host"
-    )
-    yield from _find_shared(_reaches_of(members), "is the endpoint of {other} too")
+    for _, later in find_shared(members):
+        yield later.complaint
     placed = [each for member in members for each in member.networks]
     yield from _check_room(placed)
     yield from _check_overlaps(placed)
@@ -44,29 +40,6 @@ def _check_key(member: Member) -> Iterator[Complaint]:
         yield site.complain(f"{why}, which is nobody's key: no host can use it", member.public_key)
 
 
-def _keys_of(members: Sequence[Member]) -> Iterator[tuple[str, Site]]:
-    for member in members:
-        if member.public_key and member.public_key not in WEAK_KEYS:
-            yield member.public_key, Site(member.object, ("spec", "publicKey"))
-
-
-def _reaches_of(members: Sequence[Member]) -> Iterator[tuple[str, Site]]:
-    """Yield endpoints. Two hosts may share an address, behind one NAT; not the port as well."""
-    for member in members:
-        if member.reach is not None:
-            reach, site = member.reach
-            yield reach.endpoint, site
-
-
-def _find_shared(values: Iterable[tuple[str, Site]], rule: str) -> Iterator[Complaint]:
-    """Complain about each value that another site has had before."""
-    first: dict[str, Site] = {}
-    for value, site in values:
-        other = first.setdefault(value, site)
-        if other is not site:
-            yield site.complain(rule.format(other=other.entry.title), value)
-
-
 def _check_room(placed: Sequence[Placed]) -> Iterator[Complaint]:
     """Demand room for one pod: the first stands at a fixed offset, IPv4's last is broadcast."""
     for network, site in placed:
@@ -81,7 +54,8 @@ def _check_room(placed: Sequence[Placed]) -> Iterator[Complaint]:
 
 
 def _check_overlaps(placed: Sequence[Placed]) -> Iterator[Complaint]:
-    for (outer, other), (inner, site) in find_overlaps(placed):
+    """Complain about each prefix inside another, once: about the widest that it lies in."""
+    for ((outer, other), *_), (inner, site) in find_overlaps(placed):
         same = site.entry is other.entry
         owner = "the same node" if same else other.entry.title
         twice = "is listed twice" if same and outer == inner else ""
@@ -120,22 +94,8 @@ def _check_outside(mesh: ReadMesh, members: Sequence[Member]) -> Iterator[Compla
 
 def _check_mtus(mesh: ReadMesh, members: Sequence[Member]) -> Iterator[Complaint]:
     """Demand that what is left of the underlay's MTU carries every family of the overlay."""
-    if not mesh.overlays:
-        return
-    version = max(overlay.version for overlay in mesh.overlays)
-    least = _LEAST_MTU[version]
     reaches = (member.reach for member in members)
     overhead = tunnel_overhead(reach[0].endpoint if reach else None for reach in reaches)
-    blamed = {}
-    for member in members:
-        mtu = member.underlay_mtu
-        if (inner := tunnel_mtu(mtu, overhead)) < least:
-            own = member.object.get("spec", "underlayMTU") is not None
-            entry = member.object if own else mesh.object
-            rule = (
-                f"leaves {inner} bytes inside the tunnel, and IPv{version} needs {least}: "
-                f"the smallest that works here is {least + overhead}"
-            )
-            complaint = Site(entry, ("spec", "underlayMTU")).complain(rule, mtu)
-            blamed[entry.title] = complaint
-    yield from blamed.values()
+    narrow = find_narrow(mesh, members, overhead)
+    # The mesh's own MTU is wrong once, however many nodes take it.
+    yield from {complaint.object.title: complaint for _, complaint in narrow}.values()

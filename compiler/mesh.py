@@ -99,7 +99,7 @@ def _check_overlays(overlays: tuple[Placed, ...]) -> Iterator[Complaint]:
                 rule = f"overlaps {reserved.prefix} ({meaning}), which every host needs"
                 yield site.complain(rule, network.prefix)
                 break
-    for (outer, _), (inner, site) in find_overlaps(overlays):
+    for ((outer, _), *_), (inner, site) in find_overlaps(overlays):
         same = "is listed twice" if outer == inner else f"lies inside overlay CIDR {outer.prefix}"
         yield site.complain(f"{same}: overlay CIDRs must not overlap", inner.prefix)
 

@@ -8,7 +8,7 @@ from schemas.values import Endpoint, Prefix
 from schemas.wording import show
 
 Place = TypeVar("Place")
-Overlap = tuple[tuple["Network", Place], tuple["Network", Place]]
+Overlap = tuple[tuple[tuple["Network", Place], ...], tuple["Network", Place]]
 
 _BITS: Final = {4: 32, 6: 128}
 _OCTETS: Final = {str(octet): octet for octet in range(256)}
@@ -93,16 +93,19 @@ def parse_network(text: str) -> Network:
 
 
 def find_overlaps(placed: Iterable[tuple[Network, Place]]) -> Iterator[Overlap[Place]]:
-    """Yield each prefix that lies inside another, with the widest one that it lies in.
+    """Yield each prefix that lies inside others, after those that it lies in, the widest first.
 
-    Of equal prefixes the first given is taken for the outer one.
+    Prefixes overlap only so. Of equal ones the first given is taken for the outer one, and alone
+    stands for all of them.
     """
-    outer: tuple[Network, Place] | None = None
+    outers: list[tuple[Network, Place]] = []
     for each in sorted(placed, key=lambda each: each[0]):
-        if outer is not None and outer[0].contains(each[0]):
-            yield outer, each
-        else:
-            outer = each
+        while outers and not outers[-1][0].contains(each[0]):
+            outers.pop()
+        if outers:
+            yield tuple(outers), each
+        if not outers or outers[-1][0] != each[0]:
+            outers.append(each)
 
 
 def parse_endpoint(text: str, default_port: int) -> Reach:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from compiler.check import check_members
 from compiler.inventory import Inventory, Mesh, Node
 from compiler.lines import locate
-from compiler.mesh import read_mesh
+from compiler.mesh import ReadMesh, read_mesh
 from compiler.node import Member, join, read_member
 from compiler.objects import Objects, sort_objects
 from compiler.reading import Reading
@@ -16,8 +16,25 @@ from compiler.text import read_source
 from compiler.unfold import Complaint, Object, unfold
 from compiler.warn import warn_of_members
 from schemas.problems import Problem, Problems
-from schemas.state import API_VERSION
+from schemas.state import API_VERSION, Value
 from schemas.values import NodeName
+
+
+class Collected(Value, frozen=True, kw_only=True):
+    """What sources hold, read and joined; what is wrong with the members is not yet looked for."""
+
+    sources: Sequence[Source]
+    readings: Sequence[Reading]
+    objects: Objects
+    mesh: ReadMesh | None
+    pairs: tuple[tuple[Object, Object | None], ...]
+    """Each MeshNode with its Node, in order of their names."""
+    members: tuple[Member, ...]
+    """Of these pairs, in the same order."""
+    halves: tuple[Complaint, ...]
+    """What the one lacks the other for: worth a warning."""
+    repeated: tuple[Complaint, ...]
+    """Objects whose name another of their kind has, or that there may be only one of."""
 
 
 def parse(sources: Sequence[Source]) -> Inventory:
@@ -27,14 +44,23 @@ def parse(sources: Sequence[Source]) -> Inventory:
         Problems: something is wrong with it; all of it is said.
 
     """
-    with _collector_off():
-        readings = [read_source(source) for source in sources]
-        objects = sort_objects(unfold(readings))
-        return _build(objects, sources, readings)
+    with collector_off():
+        collected = collect(sources)
+        mesh = collected.mesh
+        complaints = (
+            *collected.objects.complaints,
+            *collected.repeated,
+            *(mesh.complaints if mesh else ()),
+            *check_members(mesh, collected.members),
+        )
+        problems = (*find_lacks(collected), *locate(complaints, sources, collected.readings))
+        if problems or mesh is None:
+            raise Problems(problems)
+        return build_inventory(collected, mesh, collected.members)
 
 
 @contextmanager
-def _collector_off() -> Iterator[None]:
+def collector_off() -> Iterator[None]:
     """Stop the cyclic garbage collector, which would walk all that is read, again and again."""
     enabled = gc.isenabled()
     gc.disable()
@@ -45,8 +71,11 @@ def _collector_off() -> Iterator[None]:
             gc.enable()
 
 
-def _build(objects: Objects, sources: Sequence[Source], readings: Sequence[Reading]) -> Inventory:
+def collect(sources: Sequence[Source]) -> Collected:
+    """Read sources and join what belongs together."""
     names = [source.name for source in sources]
+    readings = [read_source(source) for source in sources]
+    objects = sort_objects(unfold(readings))
     meshes = _in_order(objects.meshes, names)
     mesh_nodes, repeated_mesh_nodes = _unique(_in_order(objects.mesh_nodes, names), names)
     nodes, repeated_nodes = _unique(_in_order(objects.nodes, names), names)
@@ -54,26 +83,33 @@ def _build(objects: Objects, sources: Sequence[Source], readings: Sequence[Readi
     mesh = read_mesh(meshes[0]) if meshes else None
     defaults = mesh.mesh if mesh else Mesh(name="", overlay_cidrs=())
     pairs, halves = join(mesh_nodes, nodes)
-    members = [read_member(mesh_node, node, defaults) for mesh_node, node in pairs]
-
-    complaints = (
-        *objects.complaints,
-        *repeated_mesh_nodes,
-        *repeated_nodes,
-        *_find_other_meshes(meshes, names),
-        *(mesh.complaints if mesh else ()),
-        *check_members(mesh, members),
+    return Collected(
+        sources=sources,
+        readings=readings,
+        objects=objects,
+        mesh=mesh,
+        pairs=pairs,
+        members=tuple(read_member(mesh_node, node, defaults) for mesh_node, node in pairs),
+        halves=halves,
+        repeated=(*repeated_mesh_nodes, *repeated_nodes, *_find_other_meshes(meshes, names)),
     )
-    faults = tuple(_find_faults(names, readings))
-    absences = () if faults else tuple(_find_absences(objects, names, members))
-    problems = (*faults, *absences, *locate(complaints, sources, readings))
-    if problems or mesh is None:
-        raise Problems(problems)
-    warnings = (*objects.warnings, *halves, *warn_of_members(mesh, members))
+
+
+def find_lacks(collected: Collected) -> Iterator[Problem]:
+    """Say what nobody could read, or else what an inventory needs and is not there."""
+    names = [source.name for source in collected.sources]
+    faults = tuple(_find_faults(names, collected.readings))
+    yield from faults or _find_absences(collected.objects, names, collected.members)
+
+
+def build_inventory(collected: Collected, mesh: ReadMesh, members: Sequence[Member]) -> Inventory:
+    """Build the value of what has been checked: of all members, or of those that are left."""
+    objects = collected.objects
+    warnings = (*objects.warnings, *collected.halves, *warn_of_members(mesh, members))
     return Inventory(
         mesh=mesh.mesh,
         nodes=tuple(_build_node(member) for member in members),
-        warnings=tuple(sorted(locate(warnings, sources, readings))),
+        warnings=tuple(sorted(locate(warnings, collected.sources, collected.readings))),
         skipped=objects.skipped,
     )
 

@@ -40,11 +40,12 @@ def test_networks_are_parsed_as_the_standard_library_does(address: object, lengt
 def test_overlaps_are_those_that_comparing_all_pairs_finds(texts: list[str]) -> None:
     placed = [(parse_network(text), index) for index, text in enumerate(texts)]
     networks = [ip_network(text) for text in texts]
-    found = {inner for _, (_, inner) in find_overlaps(placed)}
+    found = {(outer, inner) for outers, (_, inner) in find_overlaps(placed) for _, outer in outers}
     expected = {
-        index
+        (other_index, index)
         for index, each in enumerate(networks)
         for other_index, other in enumerate(networks)
+        if networks.index(other) == other_index  # of equals the first stands for all
         if (each != other and each.subnet_of(other)) or (each == other and other_index < index)
     }
     assert found == expected
