@@ -1,0 +1,128 @@
+"""What the agent's pod may do, has and is asked; anything more has to be written here too."""
+
+from typing import Any
+
+import pytest
+from manifests import Object, build, one
+
+AGENT = "wormhole-agent"
+
+
+def pod_of(folder: str, *components: str) -> Object:
+    found = one(build(folder, *components), "DaemonSet", AGENT)
+    return dict(found["spec"]["template"]["spec"])
+
+
+def containers_of(pod: Object) -> dict[str, Object]:
+    return {found["name"]: found for found in (*pod["initContainers"], *pod["containers"])}
+
+
+EVERYTHING = containers_of(pod_of("gitops", "load-module", "podmonitor", "userspace-wireguard"))
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_no_container_is_privileged_or_can_become_so(name: str) -> None:
+    security = EVERYTHING[name]["securityContext"]
+    assert {
+        key: security.get(key)
+        for key in ("privileged", "allowPrivilegeEscalation", "readOnlyRootFilesystem")
+    } == {"privileged": None, "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True}
+    assert security["capabilities"]["drop"] == ["ALL"]
+
+
+def test_each_container_has_these_capabilities_and_no_others() -> None:
+    assert {
+        name: found["securityContext"]["capabilities"].get("add", [])
+        for name, found in EVERYTHING.items()
+    } == {
+        "install-cni": ["DAC_OVERRIDE"],
+        "load-module": ["SYS_MODULE"],
+        "agent": ["NET_ADMIN", "NET_RAW", "DAC_OVERRIDE"],
+        "git-sync": [],
+    }
+
+
+def test_only_the_checkout_runs_as_somebody_else_than_root() -> None:
+    assert {name: found["securityContext"]["runAsUser"] for name, found in EVERYTHING.items()} == {
+        "install-cni": 0,
+        "load-module": 0,
+        "agent": 0,
+        "git-sync": 65533,
+    }
+
+
+def host_paths(pod: Object) -> dict[str, tuple[str, str]]:
+    return {
+        volume["name"]: (volume["hostPath"]["path"], volume["hostPath"]["type"])
+        for volume in pod["volumes"]
+        if "hostPath" in volume
+    }
+
+
+@pytest.mark.parametrize("folder", ["base", "gitops"])
+def test_these_places_of_the_host_are_seen_and_no_others(folder: str) -> None:
+    assert host_paths(pod_of(folder)) == {
+        "data": ("/var/lib/wormhole", "DirectoryOrCreate"),
+        "run": ("/run/wormhole", "DirectoryOrCreate"),
+        "cni-conf": ("/etc/cni/net.d", "DirectoryOrCreate"),
+        "cni-bin": ("/opt/cni/bin", "DirectoryOrCreate"),
+        "xtables-lock": ("/run/xtables.lock", "FileOrCreate"),
+        "proc-sys-net": ("/proc/sys/net", "Directory"),
+    }
+
+
+def test_every_volume_is_mounted_and_every_mount_has_one() -> None:
+    for pod in (pod_of("base"), pod_of("gitops", "load-module", "userspace-wireguard")):
+        mounted = {
+            mount["name"]
+            for found in containers_of(pod).values()
+            for mount in found["volumeMounts"]
+        }
+        assert mounted == {volume["name"] for volume in pod["volumes"]}
+
+
+def test_a_node_that_is_not_ready_gets_an_agent() -> None:
+    pod = pod_of("base")
+    assert (pod["tolerations"], pod["hostNetwork"], pod["dnsPolicy"], pod["priorityClassName"]) == (
+        [{"operator": "Exists"}],
+        True,
+        "Default",
+        "system-node-critical",
+    )
+
+
+def test_an_update_goes_through_the_cluster_bit_by_bit() -> None:
+    found = one(build("base"), "DaemonSet", AGENT)["spec"]
+    assert found["updateStrategy"]["rollingUpdate"] == {"maxUnavailable": "10%"}
+    assert found["selector"]["matchLabels"] == found["template"]["metadata"]["labels"]
+
+
+def probes_of(pod: Object) -> dict[str, Any]:
+    agent = containers_of(pod)["agent"]
+    return {name: agent[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")}
+
+
+def test_the_kubelet_asks_where_the_agent_listens() -> None:
+    place = {"host": "127.0.0.1", "port": 9807}
+    assert probes_of(pod_of("base")) == {
+        "startup": place | {"path": "/healthz"},
+        "liveness": place | {"path": "/healthz"},
+        "readiness": place | {"path": "/readyz"},
+    }
+
+
+def test_who_exports_metrics_is_asked_at_the_same_address() -> None:
+    pod = pod_of("base", "podmonitor")
+    assert "--listen=$(HOST_IP):9807" in containers_of(pod)["agent"]["args"]
+    assert {probe.get("host") for probe in probes_of(pod).values()} == {None}
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_memory_is_bounded_and_the_processor_is_not(name: str) -> None:
+    resources = EVERYTHING[name]["resources"]
+    assert {*resources["requests"]} == {"cpu", "memory"}
+    assert {*resources["limits"]} == {"memory"}
+
+
+def test_an_agent_may_use_300_megabytes() -> None:
+    assert EVERYTHING["agent"]["resources"]["limits"] == {"memory": "300Mi"}
