@@ -10,6 +10,7 @@ from wormhole.commands import (
     install_cni,
     keygen,
     plan,
+    psk,
     render,
     show,
     status,
@@ -44,12 +45,14 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "apply": apply,
     "status": status,
     "destroy": destroy,
+    "psk": psk,
 }
 
 _GROUPS: Final = (
     ("On each host, once", ("keygen", "install-cni")),
     ("Anywhere, from files", ("validate", "compile", "show", "render")),
     ("On the host", ("plan", "apply", "status", "destroy")),
+    ("In a cluster", ("psk",)),
 )
 
 

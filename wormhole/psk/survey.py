@@ -1,0 +1,136 @@
+"""The API's objects to one look at pre-shared keys: what is there, what is used, who holds what."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from schemas.problems import Problems
+from schemas.state import Value
+from wormhole.cluster.api import MESH_NODES, MESHES, NODES, Api, Object
+from wormhole.cluster.errors import ApiError
+from wormhole.psk.epochs import decode_master, is_epoch
+from wormhole.psk.store import Entries, read_note, read_secret
+
+_PAGE: Final = "500"
+_GITOPS: Final = {
+    "kustomize.toolkit.fluxcd.io/name": "Flux",
+    "helm.toolkit.fluxcd.io/name": "Flux",
+    "argocd.argoproj.io/tracking-id": "Argo CD",
+    "argocd.argoproj.io/instance": "Argo CD",
+}
+"""Labels and annotations by which GitOps controllers mark what they keep as git has it."""
+
+
+class Report(Value, frozen=True, kw_only=True):
+    """What one node's agent says about pre-shared keys, in its MeshNode's status."""
+
+    node: str
+    in_use: str = ""
+    held: tuple[str, ...] = ()
+    trouble: str = ""
+    """Why it may not answer, such as ``not Ready: HostError``; empty when all is well."""
+
+
+class Survey(Value, frozen=True, kw_only=True):
+    """One look at the cluster."""
+
+    mesh: str
+    version: str
+    """The Mesh's ``resourceVersion``."""
+    epoch: str
+    """What the Mesh says is to be used; empty: no pre-shared keys."""
+    gitops: str
+    """Who keeps the Mesh as git has it; empty: nobody that is known."""
+    entries: tuple[str, ...]
+    """Epochs that the Secret has a master of, sorted."""
+    damaged: tuple[str, ...]
+    """Entries of the Secret that are no masters, sorted."""
+    rotating_to: str
+    """The epoch of a rotation that has not ended; empty when there is none."""
+    reports: tuple[Report, ...]
+    """One for each MeshNode, by name."""
+
+
+def look(api: Api, namespace: str) -> Survey:
+    """Look at everything once.
+
+    Raises:
+        Problems: the cluster has no Mesh, or several.
+        ApiError: no answer, a refusal, or the Secret is missing.
+
+    """
+    mesh = _find_mesh(api)
+    secret = read_secret(api, namespace)
+    entries = Entries(secret)
+    good = {epoch for epoch, value in entries.items() if is_epoch(epoch) and decode_master(value)}
+    note = read_note(secret)
+    reports = map(_read_report, _list(api, MESH_NODES))
+    return Survey(
+        mesh=mesh["metadata"]["name"],
+        version=mesh["metadata"]["resourceVersion"],
+        epoch=mesh.get("spec", {}).get("presharedKeyEpoch") or "",
+        gitops=_find_gitops(mesh["metadata"]),
+        entries=tuple(sorted(good)),
+        damaged=tuple(sorted({*entries} - good)),
+        rotating_to=note if note in good else "",
+        reports=tuple(sorted(reports, key=lambda report: report.node)),
+    )
+
+
+def explain_silence(api: Api, report: Report) -> str:
+    """Return what is known about why a node does not get on; empty when nothing is."""
+    try:
+        node = api.get(f"{NODES}/{report.node}")
+    except ApiError as error:
+        return "its Node is gone" if error.missing else report.trouble
+    ready = _find_condition(node, "Ready")
+    return report.trouble if ready.get("status") == "True" else "its Node is not Ready"
+
+
+def _find_mesh(api: Api) -> Object:
+    found = tuple(_list(api, MESHES))
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise Problems.one("the cluster has no Mesh: apply one first")
+    names = ", ".join(mesh["metadata"]["name"] for mesh in found)
+    raise Problems.one(f"the cluster has {len(found)} Meshes ({names}), and a cluster has one")
+
+
+def _list(api: Api, path: str) -> Iterator[Object]:
+    token = ""
+    while True:
+        page = api.get(path, {"limit": _PAGE} | ({"continue": token} if token else {}))
+        yield from page.get("items") or ()
+        token = page.get("metadata", {}).get("continue") or ""
+        if not token:
+            return
+
+
+def _read_report(meshnode: Object) -> Report:
+    status = meshnode.get("status") or {}
+    return Report(
+        node=meshnode["metadata"]["name"],
+        in_use=status.get("presharedKeyEpoch") or "",
+        held=tuple(status.get("heldPresharedKeyEpochs") or ()),
+        trouble=_find_trouble(meshnode),
+    )
+
+
+def _find_trouble(meshnode: Object) -> str:
+    if not meshnode.get("status"):
+        return "its agent has never reported"
+    ready = _find_condition(meshnode, "Ready")
+    if ready.get("status") == "True":
+        return ""
+    reason = ready.get("reason")
+    return f"not Ready: {reason}" if reason else "not Ready"
+
+
+def _find_condition(document: Object, kind: str) -> dict[str, Any]:
+    conditions = (document.get("status") or {}).get("conditions") or ()
+    return next((each for each in conditions if each.get("type") == kind), {})
+
+
+def _find_gitops(metadata: dict[str, Any]) -> str:
+    marks = {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
+    return next((name for mark, name in _GITOPS.items() if mark in marks), "")
