@@ -18,6 +18,7 @@ from applier.linux.attention import Attention, Event, EventKind
 from applier.linux.decode import LINK_HEADER, RTM_GETLINK
 from applier.linux.framing import Message, NetlinkError, split_messages
 from applier.linux.netlink import NETLINK_ROUTE, RECEIVE_SIZE, Netlink, is_own_port
+from schemas.problems import neutralise
 
 _GROUPS: Final = (1, 5, 7, 8, 9, 11, 19)
 """``RTNLGRP_LINK``, ``IPV4_IFADDR``, ``IPV4_ROUTE``, ``IPV4_RULE``, and the three of IPv6."""
@@ -171,5 +172,4 @@ def _name_process(message: Message) -> str:
         name = Path(f"/proc/{message.port}/comm").read_text(errors="replace")
     except OSError:
         return ""
-    # A process gives itself its name, so nothing in it may command a terminal.
-    return "".join(letter if letter.isprintable() else "?" for letter in name.rstrip("\n"))
+    return neutralise(name.rstrip("\n"))  # a process gives itself its name
