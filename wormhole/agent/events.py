@@ -1,6 +1,5 @@
 """Turns to Events that an operator meets in ``kubectl describe meshnode``: few, and each once."""
 
-import time
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -11,7 +10,7 @@ from schemas.state import API_VERSION, Value
 from schemas.values import NodeName
 from wormhole.agent.trouble import describe_conflicts, find_conflicts, find_troubles
 from wormhole.agent.turn import Hindrance, Turn
-from wormhole.agent.wording import clip, spell_time
+from wormhole.agent.wording import clip, redact, spell_time
 from wormhole.cluster.api import EVENTS, Api, Object
 from wormhole.cluster.errors import ApiError
 
@@ -23,6 +22,9 @@ MOST: Final = 20
 """Events an hour, so that no trouble of a host becomes one of the API server's."""
 FOLLOWERS: Final = 2
 """How many others tell of an object that was left out, beside its own node's agent."""
+
+RETRY: Final = 30.0
+"""Seconds before an Event that could not be sent is tried again."""
 
 _TOO_MANY: Final = 429
 _REFUSED: Final = range(400, 500)
@@ -88,67 +90,63 @@ def is_teller(host: str, offender: str, members: Iterable[str]) -> bool:
 
 
 class EventTeller:
-    """An errand of the clerk's: each Event once in ten minutes, and at most 20 an hour.
+    """Sends Events, each once in ten minutes and at most 20 an hour. Not for two threads at once.
 
-    The loop's thread observes turns, the clerk's thread runs it. What the API refuses is dropped;
-    what it could not be told waits in a short queue.
+    What the API refuses is dropped; what it could not be told waits in a short queue.
     """
 
-    name = "tell Events"
-
-    def __init__(
-        self,
-        api: Api,
-        uid_of: Callable[[str], str],
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, api: Api, host: str, uid_of: Callable[[str], str]) -> None:
         """Take ``uid_of``: the ``metadata.uid`` of an object by its ``Kind/name``, or nothing.
 
         ``kubectl describe`` finds Events by uid; one without is shown by ``kubectl get events``.
         """
         self._api = api
+        self._host = host
         self._uid_of = uid_of
-        self._monotonic = monotonic
         self._told: dict[Notice, float] = {}
         self._times: deque[float] = deque(maxlen=MOST)
         self._queue: deque[Object] = deque(maxlen=MOST)
+        self._number = 0
+        self._retry_at = float("-inf")
         self._before: Turn | None = None
+        self.error: ApiError | None = None
+        """Why the last Event could not be told; None after a good one."""
 
-    def observe(self, turn: Turn) -> None:
-        """Queue what is worth telling. Quick; call :meth:`Clerk.poke` afterwards."""
-        now = self._monotonic()
+    @property
+    def api_error(self) -> str:
+        """The same for people, on one line, without a secret; empty after a good one."""
+        return clip(redact(str(self.error))) if self.error else ""
+
+    def observe(self, turn: Turn, now: float) -> None:
+        """Queue what is worth telling. Any clock will do: Events bear the turn's own time."""
         for notice in find_notices(turn, self._before):
             if self._may_tell(notice, now):
-                uid = self._uid_of(notice.about)
-                self._queue.append(make_event(notice, turn, uid=uid, number=len(self._told)))
+                self._number += 1
+                involved = refer_to(notice.about, self._uid_of(notice.about))
+                seed = f"{self._host}/{turn.ended}/{self._number}"
+                event = make_event(notice, involved, host=self._host, moment=turn.ended, seed=seed)
+                self._queue.append(event)
         self._before = turn
 
     def due(self, now: float) -> float | None:
-        """Return ``now`` while there is something to send, else None."""
-        return now if self._queue else None
+        """Return when there is something to send, not before ``now``; None without anything."""
+        return max(now, self._retry_at) if self._queue else None
 
-    def run(self, now: float) -> None:
-        """Send what waits, in order.
-
-        Raises:
-            ApiError: one could not be sent, and waits on; or the last one was refused for good.
-
-        """
-        del now
-        refused = None
+    def flush(self, now: float) -> None:
+        """Send what waits, in order, until one cannot be sent: that one is tried again later."""
+        if now < self._retry_at:
+            return
         while self._queue:
-            event = self._queue[0]
             try:
-                self._api.create(EVENTS, event)
+                self._api.create(EVENTS, self._queue[0])
             except ApiError as error:
+                self.error = error
                 if error.status not in _REFUSED or error.status == _TOO_MANY:
-                    raise
-                refused = error
-            # Meanwhile a full queue may have dropped what was sent.
-            if self._queue and self._queue[0] is event:
-                self._queue.popleft()
-        if refused is not None:
-            raise refused
+                    self._retry_at = now + RETRY
+                    return
+            else:
+                self.error = None
+            self._queue.popleft()
 
     def _may_tell(self, notice: Notice, now: float) -> bool:
         self._told = {old: when for old, when in self._told.items() if now - when < AGAIN}
@@ -161,26 +159,30 @@ class EventTeller:
         return True
 
 
-def make_event(notice: Notice, turn: Turn, *, uid: str, number: int) -> Object:
-    """Return the core/v1 Event. ``number`` tells apart those of one turn.
+def refer_to(about: str, uid: str) -> Object:
+    """Return the reference to an object of ours. It has no namespace.
 
-    The involved object has no namespace, so the API server wants the Event in ``default``
-    (``ValidateEvent`` in pkg/apis/core/validation/events.go).
+    That is why the API server wants the Event itself in ``default`` (``legacyValidateEvent`` in
+    pkg/apis/core/validation/events.go).
     """
-    kind, _, name = notice.about.partition("/")
-    moment = spell_time(turn.ended)
-    seed = f"{turn.host}/{turn.number}/{turn.started}/{number}/{notice.about}/{notice.reason}"
-    involved = {"apiVersion": API_VERSION, "kind": kind, "name": name}
+    kind, _, name = about.partition("/")
+    reference = {"apiVersion": API_VERSION, "kind": kind, "name": name}
+    return reference | ({"uid": uid} if uid else {})
+
+
+def make_event(notice: Notice, involved: Object, *, host: str, moment: float, seed: str) -> Object:
+    """Return the core/v1 Event. ``seed`` is what no other Event has."""
+    when = spell_time(moment)
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": _name_event(name, seed), "namespace": "default"},
-        "involvedObject": involved | ({"uid": uid} if uid else {}),
+        "metadata": {"name": _name_event(involved["name"], seed), "namespace": "default"},
+        "involvedObject": involved,
         "reason": notice.reason,
         "message": notice.message,
-        "source": {"component": COMPONENT, "host": turn.host},
-        "firstTimestamp": moment,
-        "lastTimestamp": moment,
+        "source": {"component": COMPONENT, "host": host},
+        "firstTimestamp": when,
+        "lastTimestamp": when,
         "count": 1,
         "type": notice.type,
     }

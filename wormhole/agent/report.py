@@ -54,20 +54,6 @@ def make_report(turn: Turn, previous: Mapping[str, Any], version: str) -> Object
     return {name: value for name, value in report.items() if value not in (None, "", [])}
 
 
-def adopt(report: Object, known: Mapping[str, Any]) -> Object:
-    """Return the first report of an agent that learns only now what its predecessor had said.
-
-    What is so since then keeps its time, and the last change stays until there is another.
-    """
-    old = {condition["type"]: condition for condition in known.get("conditions", ())}
-    conditions = [
-        condition | _keep_time(condition, old.get(condition["type"]))
-        for condition in report.get("conditions", ())
-    ]
-    earlier = {"lastChange": known["lastChange"]} if "lastChange" in known else {}
-    return earlier | report | ({"conditions": conditions} if conditions else {})
-
-
 def is_ready(turn: Turn, before: bool) -> bool:  # noqa: FBT001 - the answer to the same question before
     """Whether the last verify was good. A turn that another applier kept out verified nothing."""
     return before if turn.hindrance is Hindrance.LOCKED else turn.verified

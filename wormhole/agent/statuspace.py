@@ -86,11 +86,9 @@ class StatusPace:
         self._last, self._failures = now, self._failures + 1
 
     def learn(self, status: Mapping[str, Any], now: float) -> None:
-        """Note what the API turned out to have. If that is anything, it was written just now."""
+        """Note what the API turned out to have, whoever wrote it and whenever."""
         self._sent = dict(status)
         self._news_since = None
-        if status:
-            self._last = now
         if self._wanted is not None:
             self.want(self._wanted, now)
 
