@@ -17,11 +17,11 @@ from kube.audit import Entry
 from kube.server import ApiServer
 from lab.agreement import silent_pods, wrong_peers, wrong_status
 from lab.capture import Capture, Packet
-from lab.manifests import read_base
 from lab.member import Member, Object
 from lab.mesh import API_VERSION, OVERLAY, PORT
 from lab.network import ROUTER_IPV4, Lab, Outcome
 from lab.waiting import wait_until
+from manifests import build
 
 NODES: Final = "/api/v1/nodes"
 MESH: Final = "/apis/wormhole.dev/v1alpha1/meshes/lab"
@@ -48,7 +48,7 @@ class ClusterLab:
             enter = ("nsenter", f"--net=/proc/{self.lab.router.pid}/ns/net")
             server = ApiServer(self.folder / "api", wrapper=enter, address=ROUTER_IPV4)
             self._server = stack.enter_context(server)
-            server.apply(*read_base())
+            server.apply(*build("base"))
             spec = {key: value for key, value in self._mesh.items() if value is not None}
             metadata = {"name": "lab"}
             server.apply(
