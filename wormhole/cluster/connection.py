@@ -39,6 +39,7 @@ READ_TIMEOUT: Final = 10.0
 """Seconds without a byte until an answer counts as missing."""
 _JSON: Final = "application/json"
 _CHUNK: Final = 1 << 16
+_CLOSED: Final = "the connection was closed by us"
 _SUCCESS: Final = range(200, 300)
 
 
@@ -105,7 +106,7 @@ class Connection:
         try:
             return _parse_object(name, response.data)
         except (HTTPError, OSError) as error:
-            raise explain_failure(name, error, READ_TIMEOUT) from None
+            raise explain_failure(name, error) from None
         finally:
             response.release_conn()
 
@@ -115,11 +116,14 @@ class Connection:
     ) -> Iterator[Iterator[Object]]:
         """Yield watch events until the server ends the stream, or :meth:`close` does."""
         name = f"WATCH {path}"
-        response = self._send(name, path, {**query, "watch": "true"}, silence=silence)
+        response = self._send(name, path, {**query, "watch": "true"})
         with self._lock:
             self._streams.add(response)
         try:
-            yield _parse_events(name, response, silence)
+            if self._closed:
+                raise ApiError(name, 0, UNREACHABLE, _CLOSED)
+            _bear_silence(response, silence)
+            yield _parse_events(name, response)
         finally:
             with self._lock:
                 self._streams.discard(response)
@@ -135,19 +139,17 @@ class Connection:
                     stream.shutdown()
         self._pool.clear()
 
-    def _send(  # noqa: PLR0913 - what makes up a request
+    def _send(
         self,
         name: str,
         path: str,
         query: Mapping[str, str],
         body: Object | None = None,
         kind: str = _JSON,
-        *,
-        silence: float = READ_TIMEOUT,
     ) -> BaseHTTPResponse:
         """Return the answer, if it is a success, with its body unread."""
         if self._closed:
-            raise ApiError(name, 0, UNREACHABLE, "the connection was closed by us")
+            raise ApiError(name, 0, UNREACHABLE, _CLOSED)
         method, url = name.partition(" ")[0], f"{self.url}{path}"
         try:
             response: BaseHTTPResponse = self._pool.request(
@@ -155,7 +157,7 @@ class Connection:
                 f"{url}?{urlencode(query)}" if query else url,
                 body=None if body is None else msgspec.json.encode(body),
                 headers=self._headers(name, kind),
-                timeout=Timeout(connect=CONNECT_TIMEOUT, read=silence),
+                timeout=Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
                 retries=False,
                 redirect=False,  # it would carry the token to wherever the answer points
                 preload_content=False,
@@ -164,7 +166,7 @@ class Connection:
                 return response
             refusal = parse_refusal(name, response.status, response.reason or "", response.data)
         except (HTTPError, OSError, ValueError) as error:
-            raise explain_failure(name, error, silence) from None
+            raise explain_failure(name, error) from None
         response.release_conn()
         if response.status == HTTPStatus.UNAUTHORIZED and self._token_file is not None:
             self._token_file.expire()
@@ -189,7 +191,18 @@ class Connection:
         return headers
 
 
-def _parse_events(name: str, response: BaseHTTPResponse, silence: float) -> Iterator[Object]:
+def _bear_silence(response: BaseHTTPResponse, seconds: float) -> None:
+    """Let the stream be silent for longer than an answer may take to begin.
+
+    A server that closes the connection after the answer has taken the socket out of reach; it is
+    none of Kubernetes' own.
+    """
+    sock = getattr(response.connection, "sock", None)
+    if sock is not None:
+        sock.settimeout(seconds)
+
+
+def _parse_events(name: str, response: BaseHTTPResponse) -> Iterator[Object]:
     """Yield one event for each line; chunks end where the network likes.
 
     A last line without an end is a stream that was cut: it is left out, and the event comes again.
@@ -201,7 +214,7 @@ def _parse_events(name: str, response: BaseHTTPResponse, silence: float) -> Iter
             for line in lines:
                 yield _parse_event(name, line)
     except (HTTPError, OSError) as error:
-        raise explain_failure(name, error, silence) from None
+        raise explain_failure(name, error) from None
 
 
 def _parse_event(name: str, line: bytes) -> Object:

@@ -46,7 +46,7 @@ def parse_status(request: str, document: Object) -> ApiError:
     return ApiError(request, code, reason, _text(document.get("message")), causes)
 
 
-def explain_failure(request: str, error: Exception, silence: float) -> ApiError:
+def explain_failure(request: str, error: Exception) -> ApiError:
     """Return what an exception of the HTTP library means. Its own text is quoted where it is safe.
 
     ``ValueError`` is raised by the standard library about a header that cannot be sent, and shows
@@ -55,7 +55,7 @@ def explain_failure(request: str, error: Exception, silence: float) -> ApiError:
     if isinstance(error, exceptions.ConnectTimeoutError):
         return ApiError(request, 0, UNREACHABLE, "the server took no connection in time")
     if isinstance(error, exceptions.TimeoutError):
-        return ApiError(request, 0, SILENT, f"nothing came for {silence:g} s")
+        return ApiError(request, 0, SILENT, "nothing came in time")
     if isinstance(error, exceptions.SSLError):
         return ApiError(request, 0, UNTRUSTED, _root(error))
     if isinstance(error, exceptions.HTTPError | OSError):
