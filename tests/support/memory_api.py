@@ -1,7 +1,7 @@
 """An API server in memory: objects, versions and merge patches. No fields are owned here."""
 
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from copy import deepcopy
 from typing import Any, NoReturn
 
@@ -20,7 +20,6 @@ class MemoryApi:
         self.before: Callable[[str], None] = lambda _request: None
         """Called with each request before it is answered; may raise, or change objects."""
         self._version = 0
-        self._lock = threading.RLock()
 
     @property
     def writes(self) -> list[str]:
@@ -34,40 +33,43 @@ class MemoryApi:
         self.objects[path] = deepcopy(stored)
         return stored
 
-    def get(self, path: str, query: Mapping[str, str] = {}) -> Object:  # noqa: B006 - never changed
-        with self._begin("GET", path) as request:
-            if path in self.objects:
-                return deepcopy(self.objects[path])
-            below = sorted(key for key in self.objects if key.rpartition("/")[0] == path)
-            if not below and path.rpartition("/")[2] not in {"meshes", "meshnodes", "nodes"}:
-                _refuse(request, 404, "NotFound", f"{path} not found")
-            begin = int(query.get("continue", "0"))
-            end = begin + self.page
-            more = {"continue": str(end)} if end < len(below) else {}
-            items = [deepcopy(self.objects[key]) for key in below[begin:end]]
-            return {"metadata": {"resourceVersion": str(self._version)} | more, "items": items}
+    def get(self, path: str, query: Mapping[str, str] = {}) -> Object:
+        request = self._begin("GET", path)
+        if path in self.objects:
+            return deepcopy(self.objects[path])
+        below = sorted(key for key in self.objects if key.rpartition("/")[0] == path)
+        if not below and path.rpartition("/")[2] not in {"meshes", "meshnodes", "nodes"}:
+            _refuse(request, 404, "NotFound", f"{path} not found")
+        begin = int(query.get("continue", "0"))
+        end = begin + self.page
+        more = {"continue": str(end)} if end < len(below) else {}
+        items = [deepcopy(self.objects[key]) for key in below[begin:end]]
+        return {"metadata": {"resourceVersion": str(self._version)} | more, "items": items}
 
     def create(self, path: str, body: Object) -> Object:
         raise NotImplementedError
 
     def replace(self, path: str, body: Object) -> Object:
-        with self._begin("PUT", path) as request:
-            self._check(request, path, body)
-            return self.put(path, body)
+        request = self._begin("PUT", path)
+        self._check(request, path, body)
+        return self.put(path, body)
 
-    def patch(self, path: str, body: Object, kind: str, query: Mapping[str, str] = {}) -> Object:  # noqa: B006 - never changed
-        assert (kind, dict(query)) == (MERGE_PATCH, {})
-        with self._begin("PATCH", path) as request:
-            self._check(request, path, body)
-            return self.put(path, _merge(self.objects[path], body))
+    def patch(self, path: str, body: Object, kind: str, query: Mapping[str, str] = {}) -> Object:
+        assert (kind, query.keys() <= {"fieldManager"}) == (MERGE_PATCH, True)
+        request = self._begin("PATCH", path)
+        self._check(request, path, body)
+        merged: Object = _merge(self.objects[path], body)
+        return self.put(path, merged)
 
-    def watch(self, path: str, query: Mapping[str, str], *, silence: float) -> Any:
+    def watch(
+        self, path: str, query: Mapping[str, str], *, silence: float
+    ) -> AbstractContextManager[Iterator[Object]]:
         raise NotImplementedError
 
-    def _begin(self, method: str, path: str) -> "_Request":
+    def _begin(self, method: str, path: str) -> str:
         self.requests.append(f"{method} {path}")
         self.before(f"{method} {path}")
-        return _Request(f"{method} {path}", self._lock)
+        return f"{method} {path}"
 
     def _check(self, request: str, path: str, body: Object) -> None:
         if path not in self.objects:
@@ -77,23 +79,11 @@ class MemoryApi:
             _refuse(request, 409, "Conflict", "the object has been modified")
 
 
-class _Request:
-    def __init__(self, name: str, lock: threading.RLock) -> None:  # type: ignore[valid-type] # a function in the standard library
-        self._name, self._lock = name, lock
-
-    def __enter__(self) -> str:
-        self._lock.acquire()  # type: ignore[attr-defined] # as above
-        return self._name
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()  # type: ignore[attr-defined] # as above
-
-
 def _refuse(request: str, status: int, reason: str, message: str) -> NoReturn:
     raise ApiError(request, status, reason, message)
 
 
-def _merge(old: Any, patch: Any) -> Any:
+def _merge(old: Any, patch: Any) -> Any:  # noqa: ANN401 - JSON
     """Return RFC 7396's result."""
     if not isinstance(patch, dict):
         return patch

@@ -36,9 +36,7 @@ def find_newer(epochs: Iterable[str], current: str) -> str:
     """
     now = _date_of(current)
     dated = ((_date_of(epoch), epoch) for epoch in epochs)
-    later = [
-        (when, epoch) for when, epoch in dated if when and (not current or (now and when > now))
-    ]
+    later = [(when, epoch) for when, epoch in dated if now and when and when > now]
     return max(later)[1] if later else ""
 
 

@@ -97,11 +97,12 @@ def test_what_is_wanted_is_a_valid_meshnode() -> None:
 def test_what_is_published_as_wanted_does_not_differ() -> None:
     wanted = wanted_object(node(("InternalIP", "192.0.2.1")), KEY)
     other = {"apiVersion": "v1", "kind": "Node", "name": "node-a", "uid": "u-0"}
+    owners = [other, *wanted["metadata"]["ownerReferences"]]
     published = {
-        "metadata": {"name": "node-a", "ownerReferences": [other, *wanted["metadata"]["ownerReferences"]]},
+        "metadata": {"name": "node-a", "ownerReferences": owners},
         "spec": wanted["spec"] | {"persistentKeepalive": 25, "listenPort": 1},
         "status": {"peers": 3},
-    }  # fmt: skip
+    }
     assert differs(published, wanted) == ()
 
 
@@ -139,8 +140,10 @@ def test_an_object_without_some_fields_lacks_exactly_those(left_out: set[str]) -
     [
         (
             "node-a.example",
-            "must be an IP address, not a name: a name may mean another address on each host, and"
-            " another tomorrow",
+            (
+                "must be an IP address, not a name: a name may mean another address on each host,"
+                " and another tomorrow"
+            ),
         ),
         ("192.0.2.1:", "ends in ':' without a port"),
         ("127.0.0.1", "is in 127.0.0.0/8 (loopback): other nodes cannot reach this one there"),

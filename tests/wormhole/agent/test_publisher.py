@@ -1,7 +1,7 @@
 """What an agent publishes: with an API that follows a script, and with a real API server."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 
 import pytest
 
@@ -30,7 +30,7 @@ class ScriptedApi:
         self.bodies: list[Object] = []
         self.queries: list[Mapping[str, str]] = []
 
-    def patch(self, path: str, body: Object, kind: str, query: Mapping[str, str] = {}) -> Object:  # noqa: B006 - never changed
+    def patch(self, path: str, body: Object, kind: str, query: Mapping[str, str] = {}) -> Object:
         assert (path, kind) == (PATH, APPLY)
         self.bodies.append(body)
         self.queries.append(dict(query))
@@ -39,7 +39,7 @@ class ScriptedApi:
             raise answer
         return body if answer is None else answer
 
-    def get(self, path: str, query: Mapping[str, str] = {}) -> Object:  # noqa: B006 - never changed
+    def get(self, path: str, query: Mapping[str, str] = {}) -> Object:
         raise NotImplementedError
 
     def create(self, path: str, body: Object) -> Object:
@@ -48,7 +48,9 @@ class ScriptedApi:
     def replace(self, path: str, body: Object) -> Object:
         raise NotImplementedError
 
-    def watch(self, path: str, query: Mapping[str, str], *, silence: float) -> Any:
+    def watch(
+        self, path: str, query: Mapping[str, str], *, silence: float
+    ) -> AbstractContextManager[Iterator[Object]]:
         raise NotImplementedError
 
 
@@ -64,7 +66,7 @@ def conflict(*fields: str, manager: str = "kubectl-edit") -> ApiError:
     return ApiError(f"PATCH {PATH}", 409, "Conflict", "Apply failed with conflicts", causes)
 
 
-def meshnode(**spec: Any) -> Object:
+def meshnode(**spec: object) -> Object:
     wanted = wanted_object(NODE, KEY)
     return wanted | {"spec": wanted["spec"] | spec}
 
