@@ -44,7 +44,6 @@ _REASONS: Final = {
 }
 """Which troubles are told, and as what. The others end by themselves, or are told of an object."""
 
-
 _BLAMED: Final = {
     "MeshNode": ("LeftOut", "left out of the mesh"),
     "Mesh": ("Refused", "every host keeps its last good documents"),
@@ -65,13 +64,12 @@ class Notice(Value, frozen=True, kw_only=True):
 def find_notices(turn: Turn, before: Turn | None) -> tuple[Notice, ...]:
     """Return what is worth an Event in a turn, whether or not it was told already."""
     notices = [*_tell_troubles(turn), *_tell_conflicts(turn), *_tell_left_out(turn)]
-    if before is not None and turn.verified and not notices and has_told(before):
-        message = "the host is as desired again"
-        notices = [_notice(turn, "Converged", message, type_="Normal")]
+    if before is not None and _has_own(before) and turn.verified and not _has_own(turn):
+        notices.append(_notice(turn, "Converged", "the host is as desired again", type_="Normal"))
     return tuple(notices)
 
 
-def has_told(turn: Turn) -> bool:
+def _has_own(turn: Turn) -> bool:
     """Whether a turn had a trouble of this host's own to tell."""
     return any((*_tell_troubles(turn), *_tell_conflicts(turn)))
 
