@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 from wormhole.commands import (
+    agent,
     apply,
     destroy,
     install_cni,
@@ -45,6 +46,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "apply": apply,
     "status": status,
     "destroy": destroy,
+    "agent": agent,
     "psk": psk,
 }
 
@@ -52,7 +54,7 @@ _GROUPS: Final = (
     ("On each host, once", ("keygen", "install-cni")),
     ("Anywhere, from files", ("validate", "compile", "show", "render")),
     ("On the host", ("plan", "apply", "status", "destroy")),
-    ("In a cluster", ("psk",)),
+    ("In a cluster", ("agent", "psk")),
 )
 
 

@@ -1,0 +1,219 @@
+"""The agent's parts, put together, run until somebody says stop, and taken apart again."""
+
+import logging
+import random
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Final, Protocol
+
+from applier.keys import create_key
+from applier.linux.files import Files
+from applier.paths import Paths
+from schemas.marks import is_guard
+from schemas.state import Value
+from wormhole import __version__
+from wormhole.agent.clusterparts import ClusterParts
+from wormhole.agent.desired import Cause, Source
+from wormhole.agent.foldersource import FolderSource
+from wormhole.agent.health import Health
+from wormhole.agent.log import Format, set_up_log
+from wormhole.agent.loop import Loop
+from wormhole.agent.metrics import Metrics
+from wormhole.agent.pace import Fights, Pace
+from wormhole.agent.turn import SourceKind, Turn
+from wormhole.agent.turnlog import TurnLog
+from wormhole.agent.turns import Facts, TurnTaker
+from wormhole.agent.watchers import FileWatcher, KernelWatcher, Timer
+from wormhole.agent.web import WebServer, make_health_page
+from wormhole.exit import Exit
+
+_SHOWN_CULPRITS: Final = 3
+
+
+class Options(Value, frozen=True, kw_only=True):
+    """What the command line says, parsed."""
+
+    state: Path | None
+    """The state folder; None: the cluster."""
+    node: str
+    listen: str
+    """Empty: no server."""
+    log_format: Format
+    endpoint: str | None
+    kubeconfig: Path | None
+    namespace: str
+    paths: Paths
+
+
+class _Part(Protocol):
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End."""
+
+
+def run_agent(options: Options) -> int:
+    """Run until SIGTERM or SIGINT; the network stays as it is.
+
+    Raises:
+        Problems: an option makes no sense, or the host's key file does not.
+        ApiError: there are no credentials for the API.
+
+    """
+    logger = set_up_log(options.log_format)
+    create_key(Files(), options.paths)
+    agent = _Agent(options, logger)
+    logger.info("started", extra={"fields": _introduce(options)})
+    with _stopping_on_signals(agent.loop.stop), agent.running():
+        agent.loop.run()
+    logger.info("ended: the network stays as it is")
+    return Exit.OK
+
+
+class _Agent:
+    """Who knows whom. Everything else is in the parts."""
+
+    def __init__(self, options: Options, logger: logging.Logger) -> None:
+        chance = random.SystemRandom().random
+        self._options = options
+        self._logger = logger
+        self._health = Health()
+        self._metrics = Metrics(__version__)
+        self._fights = Fights()
+        self._kernel = KernelWatcher(self._wake)
+        self._files = FileWatcher(_files_of(options.paths), self._wake)
+        self._cluster = self._join_cluster(chance) if options.state is None else None
+        self._source: Source = (
+            self._cluster.source if self._cluster else _open_folder(options.state, options.node)
+        )
+        self.loop = Loop(
+            self._build_taker("cluster" if self._cluster else "folder"),
+            Pace(chance),
+            self._list_observers(),
+            self._health.beat,
+        )
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Let the threads run while the context lasts."""
+        with ExitStack() as stack:
+            for part in self._list_parts():
+                part.start()
+                stack.callback(part.stop)
+            self._source.start(self._wake)
+            stack.callback(self._source.stop)
+            yield
+
+    def _list_parts(self) -> Sequence[_Part]:
+        parts: list[_Part] = [self._kernel, self._files, Timer(self._wake)]
+        if self._options.listen:
+            pages = {
+                "/metrics": self._metrics.make_page,
+                "/healthz": make_health_page(self._health.find_illness),
+                "/readyz": make_health_page(self._health.find_hindrance),
+            }
+            parts.append(WebServer(self._options.listen, pages))
+        if self._cluster:
+            parts.append(self._cluster)
+        return parts
+
+    def _list_observers(self) -> Sequence[Callable[[Turn], None]]:
+        observers = [
+            TurnLog(self._logger).observe,
+            self._metrics.observe,
+            self._health.observe,
+            self._attend,
+        ]
+        return [*observers, self._cluster.take] if self._cluster else observers
+
+    def _build_taker(self, kind: SourceKind) -> TurnTaker:
+        return TurnTaker(
+            self._options.node,
+            self._source,
+            source_kind=kind,
+            paths=self._options.paths,
+            fights=self._fights,
+            tell_fight=self._tell_fight,
+            tell_api=self._tell_api,
+        )
+
+    def _join_cluster(self, chance: Callable[[], float]) -> ClusterParts:
+        options = self._options
+        return ClusterParts(
+            node=options.node,
+            endpoint=options.endpoint or "",
+            kubeconfig=options.kubeconfig,
+            namespace=options.namespace,
+            paths=options.paths,
+            wake=self._wake,
+            count_error=self._metrics.count_api_error,
+            chance=chance,
+        )
+
+    def _wake(self, cause: Cause) -> None:
+        self.loop.wake(cause)
+
+    def _attend(self, turn: Turn) -> None:
+        """Let the watchers look at what this host's documents name."""
+        if turn.resolved is None:
+            return
+        host = turn.resolved.host
+        names = (host.wireguard.interface, host.bridge.interface)
+        guarded = [route.destination for route in host.routes if is_guard(route.metric)]
+        self._kernel.concern(names, guarded)
+        paths = self._options.paths
+        self._files.follow((*_files_of(paths), paths.cni / host.cni.file_name))
+
+    def _tell_fight(self, now: float) -> str:
+        """Say what somebody keeps undoing, and who, as far as the kernel tells."""
+        return "; ".join(
+            f"{fight.kind} {fight.key} was changed back {fight.rounds} times"
+            + _name_culprits(self._kernel.culprits(fight.key))
+            for fight in self._fights.current(now)
+        )
+
+    def _tell_api(self) -> Facts:
+        return self._cluster.tell() if self._cluster else {}
+
+
+def _name_culprits(culprits: Sequence[str]) -> str:
+    return f" by {', '.join(culprits[:_SHOWN_CULPRITS])}" if culprits else ""
+
+
+def _files_of(paths: Paths) -> tuple[Path, ...]:
+    return (paths.private_key, paths.masters)
+
+
+def _open_folder(state: Path | None, node: str) -> FolderSource:
+    if state is None:
+        raise AssertionError("without a folder the source is the cluster")
+    return FolderSource(state, node)
+
+
+def _introduce(options: Options) -> tuple[tuple[str, str], ...]:
+    return (
+        ("version", __version__),
+        ("node", options.node),
+        ("from", str(options.state) if options.state else "cluster"),
+        ("listen", options.listen or "none"),
+    )
+
+
+@contextmanager
+def _stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """End the loop on SIGTERM, as a pod is ended, and on Ctrl-C."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        stop()
+
+    before = {each: signal.signal(each, handle) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
