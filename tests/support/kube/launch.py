@@ -1,5 +1,6 @@
 """Turn a folder and a few ports into the command lines of a light control plane."""
 
+import subprocess
 from pathlib import Path
 from typing import Final
 
@@ -43,7 +44,17 @@ def apiserver_command(folder: Path, address: str, port: int, etcd_port: int) -> 
         "enable-priority-and-fairness": "false",
         "profiling": "false",
     }
+    program = find_apiserver() or "kube-apiserver"
+    if _keeps_one_family(program):
+        flags["feature-gates"] = "IPv6DualStack=true"
     return (
-        find_apiserver() or "kube-apiserver",
+        program,
         *(f"--{name}={value}" for name, value in flags.items()),
     )
+
+
+def _keeps_one_family(program: str) -> bool:
+    """Whether a server drops all pod CIDRs of a Node but the first: before Kubernetes 1.21."""
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    version = said.stdout.split()[-1].removeprefix("v")
+    return tuple(map(int, version.split(".")[:2])) < (1, 21)
