@@ -114,6 +114,6 @@ def _find_crowded(mesh: ReadMesh, members: Sequence[Member]) -> Iterator[Contrad
         return
     wide = "is IPv6, whose header is too long for the tunnel of {member}, underlay MTU {value}"
     for index, (member, narrow) in enumerate(find_narrow(mesh, members, OVERHEAD_IPV6)):
-        crowded = Claim(member, Site(narrow.object, narrow.path), str(member.underlay_mtu))
+        crowded = Claim(member, Site(member.object, narrow.path), str(member.underlay_mtu))
         for claim in over_ipv6 if index == 0 else over_ipv6[:1]:
             yield Side(claim, wide, crowded), Side(crowded, narrow.rule, claim)

@@ -8,6 +8,8 @@ left out but who is wrong by himself, or contradicts somebody who goes before hi
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from compiler.check import check_members
 from compiler.contradictions import Side, find_contradictions
 from compiler.fields import read_networks
@@ -119,7 +121,10 @@ def _find_faulty(collected: Collected, mesh: ReadMesh) -> _Lost:
         faulty.setdefault(names[_place(complaint.object)], []).append(complaint)
     for (_, node), member in zip(collected.pairs, collected.members, strict=True):
         for complaint in (*_check_backing(node, member), *check_members(mesh, [member])):
-            faulty.setdefault(_name(member), []).append(complaint)
+            own = complaint
+            if complaint.object is mesh.object:  # what others can live with is this one's fault
+                own = msgspec.structs.replace(complaint, object=member.object)
+            faulty.setdefault(_name(member), []).append(own)
     return faulty
 
 

@@ -21,8 +21,8 @@ def mesh(**spec: object) -> dict[str, object]:
     return {"apiVersion": API, "kind": "Mesh", "metadata": {"name": "demo"}, "spec": spec}
 
 
-def mesh_node(index: int, created: str = EARLY, **spec: object) -> dict[str, object]:
-    metadata = {"name": f"node-{index}", "creationTimestamp": created}
+def mesh_node(index: int, **spec: object) -> dict[str, object]:
+    metadata = {"name": f"node-{index}", "creationTimestamp": spec.pop("created", EARLY)}
     own = {"publicKey": KEYS[index], "endpoint": f"192.0.2.{index}"}
     cidrs = {"podCIDRs": [f"10.244.{index}.0/24"]}
     return {"apiVersion": API, "kind": "MeshNode", "metadata": metadata, "spec": own | cidrs | spec}
@@ -171,6 +171,24 @@ def test_who_claims_everything_is_told_of_one_whom_he_contradicts() -> None:
     )
     members = (mesh_node(0), mesh_node(1), claimant)
     assert outcome(mesh(), *members) == (["node-0", "node-1"], [said])
+
+
+def test_older_ipv6_endpoint_narrows_the_tunnel_and_who_has_no_room_goes() -> None:
+    said = (
+        "-:3: MeshNode/node-1 spec.underlayMTU '640': leaves 560 bytes inside the tunnel, and "
+        "IPv4 needs 576: the smallest that works here is 656"
+    )
+    wide = mesh_node(0, endpoint="2001:db8::1", underlayMTU=1500)
+    assert outcome(mesh(underlayMTU=640), wide, mesh_node(1)) == (["node-0"], [said])
+
+
+def test_ipv6_endpoint_that_the_mesh_has_no_room_for_is_its_nodes_own_fault() -> None:
+    said = (
+        "-:2: MeshNode/node-0 spec.underlayMTU '640': leaves 560 bytes inside the tunnel, and "
+        "IPv4 needs 576: the smallest that works here is 656"
+    )
+    wide = mesh_node(0, endpoint="2001:db8::1")
+    assert outcome(mesh(underlayMTU=640), wide, mesh_node(1)) == (["node-1"], [said])
 
 
 def test_younger_ipv6_endpoint_does_not_narrow_a_tunnel_that_is_just_wide_enough() -> None:
