@@ -40,6 +40,8 @@ class Desired(Value, frozen=True, kw_only=True):
     """What the source waits for, such as ``the Mesh object``; empty when it is complete."""
     left_out: tuple[Problem, ...] = ()
     """Objects of others that were left out so that the rest can go on, and why."""
+    own_left_out: bool = False
+    """Whether this host's own MeshNode is what was left out: then ``problems`` says why."""
     departed: frozenset[PublicKey] = frozenset()
     """Peers whose Node is known to have been deleted: they may leave, however many they are."""
     allow_mass_delete: str = ""
