@@ -5,7 +5,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol
 from applier.linux.attention import Event, EventKind
 from applier.linux.watch import KernelWatch
 from wormhole.agent.desired import Cause, Wake
-from wormhole.agent.fingerprint import look_at
+from wormhole.agent.fingerprint import Fingerprint, look_at
 
 _LOG: Final = logging.getLogger("wormhole.agent")
 
@@ -105,22 +105,30 @@ class FileWatcher(Watcher):
     def __init__(self, paths: Sequence[Path], wake: Wake, *, period: float = GLANCE) -> None:
         """Take files, and folders whose files are meant."""
         super().__init__("file watcher")
-        self._paths = tuple(paths)
         self._wake = wake
         self._period = period
-        self._seen = look_at(self._paths)
+        self._guard = threading.Lock()
+        self._seen = _look_at_each(paths)
 
     def follow(self, paths: Sequence[Path]) -> None:
-        """Look at other files from now on; from any thread."""
-        self._paths = tuple(paths)
+        """Look at these from now on; from any thread. New ones are taken as they are now."""
+        with self._guard:
+            known = {path: self._seen[path] for path in paths if path in self._seen}
+            added = [path for path in paths if path not in known]
+            self._seen = known | _look_at_each(added)
 
     def watch(self) -> None:
         """Wake the loop when a file is not what it was."""
         while self.pause(self._period):
-            seen = look_at(self._paths)
-            if seen != self._seen:
-                self._seen = seen
+            if self._has_changed():
                 self._wake(Cause.FILE)
+
+    def _has_changed(self) -> bool:
+        with self._guard:
+            seen = _look_at_each(self._seen)
+            changed = seen != self._seen
+            self._seen = seen
+        return changed
 
 
 class Sighting(NamedTuple):
@@ -176,15 +184,15 @@ class KernelWatcher(Watcher):
     def culprits(self, key: str, since: float = float("-inf")) -> tuple[str, ...]:
         """Say who changed an object, by its key in a plan; the last one first.
 
-        Such as ``NetworkManager (process 812)``. Nobody, where the kernel does not tell, as with
-        links; see :class:`~applier.linux.attention.Event`.
+        Such as ``NetworkManager (process 812)``, or only ``ip`` when it was another process each
+        time. Nobody, where the kernel does not tell, as with links; see
+        :class:`~applier.linux.attention.Event`.
         """
-        names = [
-            _call(event)
-            for at, event in reversed(self.recent())
-            if event.what == key and event.port and at >= since
-        ]
-        return tuple(dict.fromkeys(names))
+        ports: dict[str, set[int]] = {}
+        for at, event in reversed(self.recent()):
+            if event.what == key and event.port and at >= since:
+                ports.setdefault(event.who, set()).add(event.port)
+        return tuple(_call(who, which) for who, which in ports.items())
 
     def watch(self) -> None:
         """Wake the loop after each change of what is ours."""
@@ -217,10 +225,14 @@ class KernelWatcher(Watcher):
                 live.concern(*self._concern)
 
 
-def _call(event: Event) -> str:
-    if event.who:
-        return f"{event.who} (process {event.port})"
-    return f"a process that has ended (netlink port {event.port})"
+def _call(who: str, ports: Collection[int]) -> str:
+    if not who:
+        return "a process that could not be looked up"
+    return f"{who} (process {next(iter(ports))})" if len(ports) == 1 else who
+
+
+def _look_at_each(paths: Iterable[Path]) -> dict[Path, Fingerprint]:
+    return {path: look_at((path,)) for path in paths}
 
 
 def _say(error: Exception) -> str:
