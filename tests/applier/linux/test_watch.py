@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -221,8 +221,10 @@ def test_a_flood_elsewhere_is_read_and_costs_little(watch: KernelWatch, ip: Ip) 
 def test_an_overrun_is_told_and_survived(
     watch: KernelWatch, ip: Ip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_BUFFER", 1)
-    with KernelWatch() as narrow:
+    with ExitStack() as stack:
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "_BUFFER", 1)
+            narrow = stack.enter_context(KernelWatch())
         narrow.concern((WG, BR), OVERLAYS)
         ip(
             *(f"route add 172.16.0.{n}/32 dev {WG}" for n in range(200)),
