@@ -6,7 +6,7 @@ left out but who is wrong by himself, or contradicts somebody who goes before hi
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -20,8 +20,9 @@ from compiler.mtus import find_narrow
 from compiler.networks import Network
 from compiler.node import Member
 from compiler.parse import Collected, build_inventory, collect, collector_off, find_lacks
-from compiler.reading import Path
+from compiler.reading import Document, Path, Reading
 from compiler.source import Source
+from compiler.text import read_source
 from compiler.topology import OVERHEAD_IPV4
 from compiler.unfold import Complaint, Object
 from schemas.problems import Problem, Problems
@@ -65,15 +66,43 @@ def parse_isolating(sources: Sequence[Source]) -> Isolated:
 
     """
     with collector_off():
-        collected = collect(sources)
-        mesh = _demand_mesh(collected)
-        faulty = _find_faulty(collected, mesh)
-        lost = faulty | _settle(mesh, _rank(collected, faulty))
-        left_out = tuple(_locate(collected, lost))
-        members = [member for member in collected.members if _name(member) not in lost]
-        if not members:
-            raise Problems(problem for each in left_out for problem in each.problems)
-        return Isolated(inventory=build_inventory(collected, mesh, members), left_out=left_out)
+        return _isolate(collect(sources, [read_source(source) for source in sources]))
+
+
+def isolate_objects(objects: Iterable[object]) -> Isolated:
+    """Do what :func:`parse_isolating` does with objects that are no text: they have no lines.
+
+    Raises:
+        Problems: as there.
+
+    """
+    with collector_off():
+        documents = tuple(Document(each, index, 0) for index, each in enumerate(objects))
+        reading = Reading(syntax="JSON", documents=documents)
+        return _isolate(collect([Source(name="", text="")], [reading]))
+
+
+class _Candidate(NamedTuple):
+    """Somebody who may be left out."""
+
+    member: Member
+    node: Object | None
+    given: tuple[Network, ...]
+    """What Kubernetes gave to the Node."""
+
+
+def _isolate(collected: Collected) -> Isolated:
+    mesh = _demand_mesh(collected)
+    pairs = zip(collected.members, collected.pairs, strict=True)
+    candidates = [_Candidate(member, node, _networks_of(node)) for member, (_, node) in pairs]
+    faulty = _find_faulty(collected, mesh, candidates)
+    sound = (each for each in candidates if _name(each.member) not in faulty)
+    lost = faulty | _settle(mesh, [each.member for each in sorted(sound, key=_rank)])
+    left_out = tuple(_locate(collected, lost))
+    members = [member for member in collected.members if _name(member) not in lost]
+    if not members:
+        raise Problems(problem for each in left_out for problem in each.problems)
+    return Isolated(inventory=build_inventory(collected, mesh, members), left_out=left_out)
 
 
 def _name(member: Member) -> str:
@@ -113,14 +142,15 @@ def _names_by_place(collected: Collected) -> dict[_Place, str]:
     return {_place(each): each.name for each in objects}
 
 
-def _find_faulty(collected: Collected, mesh: ReadMesh) -> _Lost:
+def _find_faulty(collected: Collected, mesh: ReadMesh, candidates: Iterable[_Candidate]) -> _Lost:
     """Find who is wrong even without the others."""
     faulty: _Lost = {}
     names = _names_by_place(collected)
     for complaint in collected.objects.complaints:
         faulty.setdefault(names[_place(complaint.object)], []).append(complaint)
-    for (_, node), member in zip(collected.pairs, collected.members, strict=True):
-        for complaint in (*_check_backing(node, member), *check_members(mesh, [member])):
+    for candidate in candidates:
+        member = candidate.member
+        for complaint in (*_check_backing(candidate), *check_members(mesh, [member])):
             own = complaint
             if complaint.object is mesh.object:  # what others can live with is this one's fault
                 own = msgspec.structs.replace(complaint, object=member.object)
@@ -128,9 +158,10 @@ def _find_faulty(collected: Collected, mesh: ReadMesh) -> _Lost:
     return faulty
 
 
-def _check_backing(node: Object | None, member: Member) -> Iterator[Complaint]:
+def _check_backing(candidate: _Candidate) -> Iterator[Complaint]:
     """Demand that pod CIDRs are the Node's, or parts of them, if it has any."""
-    if node is None or not (given := _networks_of(node)):
+    member, node, given = candidate
+    if node is None or not given:
         return
     for network, site in member.networks:
         if not any(each.contains(network) for each in given):
@@ -139,20 +170,18 @@ def _check_backing(node: Object | None, member: Member) -> Iterator[Complaint]:
             yield site.complain(rule, network.prefix)
 
 
-def _networks_of(node: Object) -> tuple[Network, ...]:
+def _networks_of(node: Object | None) -> tuple[Network, ...]:
     """Return what Kubernetes gave to a node: its list, or the single one of old clusters."""
+    if node is None:
+        return ()
     placed = read_networks(node, "spec", "podCIDRs")[0] or read_networks(node, "spec", "podCIDR")[0]
     return tuple(network for network, _ in placed)
 
 
-def _rank(collected: Collected, faulty: _Lost) -> list[Member]:
-    """Sort those who are right by themselves by who goes first when two contradict each other."""
-    ranked = sorted(
-        (node is None or not _networks_of(node), _created(member), _name(member), member)
-        for (_, node), member in zip(collected.pairs, collected.members, strict=True)
-        if _name(member) not in faulty
-    )
-    return [member for *_, member in ranked]
+def _rank(candidate: _Candidate) -> tuple[bool, str, str]:
+    """Say who goes first when two that are right by themselves contradict each other."""
+    member = candidate.member
+    return not candidate.given, _created(member), _name(member)
 
 
 def _created(member: Member) -> str:

@@ -14,12 +14,13 @@ def locate(
 ) -> Iterator[Problem]:
     """Give each complaint its file and line.
 
-    A field that is not there has the line of what it is missing from.
+    A field that is not there has the line of what it is missing from. What was never text, and so
+    has a source without any, has no line.
     """
     complaints = tuple(complaints)
     wanted: dict[int, set[Path]] = {}
     for each in complaints:
-        if each.path:  # the object's own line is known
+        if each.path and sources[each.object.source].text:  # the object's own line is known
             wanted.setdefault(each.object.source, set()).add((*each.object.path, *each.path))
     lines = {
         source: find_lines(sources[source], readings[source], grow_tree(paths))

@@ -45,7 +45,7 @@ def parse(sources: Sequence[Source]) -> Inventory:
 
     """
     with collector_off():
-        collected = collect(sources)
+        collected = collect(sources, [read_source(source) for source in sources])
         mesh = collected.mesh
         complaints = (
             *collected.objects.complaints,
@@ -71,10 +71,9 @@ def collector_off() -> Iterator[None]:
             gc.enable()
 
 
-def collect(sources: Sequence[Source]) -> Collected:
-    """Read sources and join what belongs together."""
+def collect(sources: Sequence[Source], readings: Sequence[Reading]) -> Collected:
+    """Sort out what was read of each source, and join what belongs together."""
     names = [source.name for source in sources]
-    readings = [read_source(source) for source in sources]
     objects = sort_objects(unfold(readings))
     meshes = _in_order(objects.meshes, names)
     mesh_nodes, repeated_mesh_nodes = _unique(_in_order(objects.mesh_nodes, names), names)

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiler.inventory import Inventory
-from compiler.isolate import Isolated, parse_isolating
+from compiler.isolate import Isolated, isolate_objects, parse_isolating
 from compiler.parse import parse
 from compiler.source import Source
 from schemas.problems import Problem, Problems
 
 pytestmark = pytest.mark.law
 
-law = settings(max_examples=100, deadline=None)
+law = settings(max_examples=60, deadline=None)
 """Without a deadline: a busy machine is no counterexample."""
 
 Object = dict[str, Any]
@@ -217,10 +217,30 @@ def test_the_order_of_objects_says_nothing(
 
 def without_lines(isolated: Isolated | None) -> object:
     def bare(problem: Problem) -> Problem:
-        return msgspec.structs.replace(problem, line=0)
+        return msgspec.structs.replace(problem, file="", line=0)
 
     if isolated is None:
         return None
     left = [(each.name, sorted(map(bare, each.problems))) for each in isolated.left_out]
     inventory = isolated.inventory
     return inventory.mesh, inventory.nodes, sorted(map(bare, inventory.warnings)), left
+
+
+@law
+@given(clusters())
+def test_objects_that_are_no_text_give_the_same_but_for_their_places(
+    cluster: tuple[Object, list[Host]],
+) -> None:
+    overlay, members = cluster
+    objects = [overlay, *(each for host in members for each in host if each is not None)]
+    written = isolate(overlay, members)
+    try:
+        found = isolate_objects(objects)
+    except Problems as problems:
+        assert written is None
+        places = {(problem.file, problem.line) for problem in problems.problems}
+    else:
+        assert without_lines(found) == without_lines(written)
+        left = [problem for each in found.left_out for problem in each.problems]
+        places = {(each.file, each.line) for each in (*left, *found.inventory.warnings)}
+    assert places <= {("", 0)}

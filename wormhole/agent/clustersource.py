@@ -14,7 +14,6 @@ The result is kept until a collection, the key or the hour of a grace changes: a
 three comparisons.
 """
 
-import json
 import math
 import operator
 import time
@@ -25,8 +24,7 @@ from typing import Final, NamedTuple, Protocol
 from msgspec.structs import replace
 
 from compiler.compile import compile_host
-from compiler.isolate import parse_isolating
-from compiler.source import Source as Text
+from compiler.isolate import isolate_objects
 from schemas.problems import Problem, Problems
 from schemas.resolve import resolve
 from schemas.values import NodeName, PublicKey
@@ -205,23 +203,13 @@ def _lacks_overlay(mesh: Object) -> bool:
 
 def _compile(facts: Desired, node: NodeName, objects: Iterable[Object]) -> Desired:
     try:
-        isolated = parse_isolating([Text(name="cluster.json", text=_write(objects))])
-        left_out = {each.name: _without_places(each.problems) for each in isolated.left_out}
+        isolated = isolate_objects(objects)
+        left_out = {each.name: each.problems for each in isolated.left_out}
         own = left_out.pop(node, ())
         facts = replace(facts, left_out=tuple(chain.from_iterable(left_out.values())))
         if own:
             return replace(facts, problems=own, own_left_out=True)
         resolved = resolve(*compile_host(isolated.inventory, node))
     except Problems as error:
-        return replace(facts, problems=_without_places(error.problems))
+        return replace(facts, problems=error.problems)
     return replace(facts, resolved=resolved)
-
-
-def _write(objects: Iterable[Object]) -> str:
-    """Write objects as the compiler reads them, one a line."""
-    return "\n".join(map(json.dumps, objects))
-
-
-def _without_places(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Take away file and line: there is no file, and objects are named."""
-    return tuple(replace(problem, file="", line=0) for problem in problems)

@@ -330,7 +330,7 @@ def test_nothing_is_compiled_twice_while_nothing_changed(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = cluster.desired()
-    monkeypatch.setattr("wormhole.agent.clustersource.parse_isolating", None)
+    monkeypatch.setattr("wormhole.agent.clustersource.isolate_objects", None)
     cluster.now = 1e9
     assert cluster.desired() is first
 
