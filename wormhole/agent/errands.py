@@ -20,6 +20,8 @@ from wormhole.cluster.api import MESH_NODES, PSK_SECRET, Api, Object
 
 _LOG: Final = logging.getLogger("wormhole.agent")
 
+_ECHO: Final = 5.0
+"""Seconds that a watch may take to show what was published."""
 _TURNS: Final = 100
 """Turns that may wait to be told; older ones are superseded by what came after them."""
 
@@ -60,23 +62,31 @@ class Publish:
         self._paths = paths
         self._nodes = nodes
         self._meshnodes = meshnodes
+        self._answered: tuple[Object | None, Object | None, str] | None = None
+        self._until = 0.0
 
     def run(self, now: float) -> None:
-        """Publish, once both lists are known: what is missing from half a list may be there."""
-        del now
+        """Publish, once both lists are known: what is missing from half a list may be there.
+
+        What was answered to the same is not said again at once: its echo is on the way.
+        """
         nodes, meshnodes = self._nodes(), self._meshnodes()
         if not (nodes.synced and meshnodes.synced):
             return
         key = load_key(self._files, self._paths)[0]
-        published = meshnodes.objects.get(self._node)
-        done = self._publisher.publish(published, nodes.objects.get(self._node), key)
+        known = meshnodes.objects.get(self._node), nodes.objects.get(self._node), key
+        if known == self._answered and now < self._until:
+            return
+        done = self._publisher.publish(*known)
+        self._answered, self._until = known, now + _ECHO
         for remark in done.remarks:
             _LOG.warning("published MeshNode/%s: %s", self._node, remark)
         if done.changed:
             _LOG.info("published MeshNode/%s: %s", self._node, ", ".join(done.fields))
 
-    def due(self, now: float) -> None:
-        """Return None: the watches poke."""
+    def due(self, now: float) -> float | None:
+        """Return when to look whether the echo has come; otherwise the watches poke."""
+        return self._until if now < self._until else None
 
 
 class HoldMasters:

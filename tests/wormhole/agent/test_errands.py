@@ -1,0 +1,158 @@
+"""What the clerk does at the API: publish once, and hold what the Secret holds."""
+
+from base64 import b64decode
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from applier.keys import create_key
+from applier.linux.files import Files
+from applier.paths import Paths
+from wormhole.agent.errands import HoldMasters, Publish
+from wormhole.agent.publisher import Publisher
+from wormhole.cluster.api import Object
+from wormhole.cluster.errors import ApiError
+from wormhole.psk.epochs import encode_master
+
+NODE = {
+    "metadata": {"name": "node-a", "uid": "u-1"},
+    "spec": {"podCIDRs": ["10.244.1.0/24"]},
+    "status": {"addresses": [{"type": "InternalIP", "address": "192.0.2.1"}]},
+}
+MESH = {"metadata": {"name": "m"}, "spec": {"presharedKeyEpoch": "e1"}}
+
+
+class Seen:
+    """A snapshot, and the function that returns it."""
+
+    def __init__(self, *, synced: bool = True, **objects: Object) -> None:
+        self.objects: Mapping[str, Object] = {
+            name.replace("_", "-"): each for name, each in objects.items()
+        }
+        self.synced = synced
+
+    def __call__(self) -> "Seen":
+        return self
+
+
+class Server:
+    """Answers every apply with the object that was applied; keeps one Secret."""
+
+    def __init__(self) -> None:
+        self.requests: list[str] = []
+        self.secret: Object = {"metadata": {"name": "wormhole-psk", "resourceVersion": "1"}}
+
+    def patch(self, path: str, body: Object, kind: str, query: Mapping[str, str] = {}) -> Object:
+        del kind, query
+        self.requests.append(f"PATCH {path}")
+        return body
+
+    def get(self, path: str, query: Mapping[str, str] = {}) -> Object:
+        del query
+        self.requests.append(f"GET {path}")
+        return self.secret
+
+    def replace(self, path: str, body: Object) -> Object:
+        self.requests.append(f"PUT {path}")
+        self.secret = body
+        return body
+
+    def create(self, path: str, body: Object) -> Object:
+        raise ApiError(f"POST {path}", 405, "MethodNotAllowed", str(body))
+
+    def watch(self, path: str, query: Mapping[str, str], *, silence: float) -> Any:  # noqa: ANN401 - never called
+        raise ApiError(f"WATCH {path}", 405, "MethodNotAllowed", f"{query} {silence}")
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    here = Paths(data=tmp_path / "data", cni=tmp_path / "cni", run=tmp_path / "run")
+    create_key(Files(), here)
+    return here
+
+
+def publishing(server: Server, paths: Paths, nodes: Seen, meshnodes: Seen) -> Publish:
+    publisher = Publisher(server, "node-a")
+    return Publish(
+        publisher, node="node-a", files=Files(), paths=paths, nodes=nodes, meshnodes=meshnodes
+    )
+
+
+def test_nothing_is_published_before_both_lists_are_known(paths: Paths) -> None:
+    server = Server()
+    for nodes, meshnodes in ((False, True), (True, False)):
+        errand = publishing(server, paths, Seen(synced=nodes, node_a=NODE), Seen(synced=meshnodes))
+        errand.run(100.0)
+    assert server.requests == []
+
+
+def test_a_node_is_published_once_while_its_echo_is_on_the_way(paths: Paths) -> None:
+    server = Server()
+    errand = publishing(server, paths, Seen(node_a=NODE), Seen())
+    for tenth in range(40):
+        errand.run(100.0 + tenth / 10)
+    assert server.requests == ["PATCH /apis/wormhole.dev/v1alpha1/meshnodes/node-a"]
+    assert errand.due(104.0) == 105.0
+
+
+def test_a_node_whose_echo_never_comes_is_published_again(paths: Paths) -> None:
+    server = Server()
+    errand = publishing(server, paths, Seen(node_a=NODE), Seen())
+    errand.run(100.0)
+    errand.run(105.0)
+    assert len(server.requests) == 2
+
+
+def test_a_node_that_changes_is_published_at_once(paths: Paths) -> None:
+    server, nodes = Server(), Seen(node_a=NODE)
+    errand = publishing(server, paths, nodes, Seen())
+    errand.run(100.0)
+    nodes.objects = {"node-a": NODE | {"spec": {"podCIDRs": ["10.244.9.0/24"]}}}
+    errand.run(100.1)
+    assert len(server.requests) == 2
+
+
+def holding(server: Server, paths: Paths, secret: Seen, changes: list[str]) -> HoldMasters:
+    return HoldMasters(
+        server,
+        namespace="wormhole-system",
+        files=Files(),
+        paths=paths,
+        meshes=Seen(m=MESH),
+        secret=secret,
+        epoch_in_use=lambda: None,
+        on_change=lambda: changes.append("changed"),
+    )
+
+
+def test_the_epoch_of_the_mesh_gets_an_entry_and_a_file(paths: Paths) -> None:
+    server, changes = Server(), list[str]()
+    errand = holding(server, paths, Seen(), changes)
+    errand.run(100.0)
+    assert errand.held == ("e1",)
+    assert list(server.secret["data"]) == ["e1"]
+    held = b64decode(server.secret["data"]["e1"])  # the API wraps what is base64 already
+    assert paths.master("e1").read_bytes().strip() == held.strip()
+    assert changes == ["changed"]
+
+
+def test_what_the_secret_holds_already_costs_no_request(paths: Paths) -> None:
+    server, changes = Server(), list[str]()
+    entry = encode_master(bytes(range(32)))
+    secret = Seen(wormhole_psk={"metadata": {"name": "wormhole-psk"}, "data": {"e1": entry}})
+    errand = holding(server, paths, secret, changes)
+    errand.run(100.0)
+    errand.run(101.0)
+    assert server.requests == []
+    assert errand.held == ("e1",)
+    assert changes == ["changed"]
+
+
+def test_no_entry_is_made_before_the_secret_has_been_read(paths: Paths) -> None:
+    server = Server()
+    errand = holding(server, paths, Seen(synced=False), [])
+    errand.run(100.0)
+    assert server.requests == []
+    assert errand.held == ()
