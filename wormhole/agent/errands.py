@@ -78,7 +78,8 @@ class Publish:
         if known == self._answered and now < self._until:
             return
         done = self._publisher.publish(*known)
-        self._answered, self._until = known, now + _ECHO
+        if done.changed:
+            self._answered, self._until = known, now + _ECHO
         for remark in done.remarks:
             _LOG.warning("published MeshNode/%s: %s", self._node, remark)
         if done.changed:

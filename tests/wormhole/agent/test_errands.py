@@ -42,11 +42,13 @@ class Server:
 
     def __init__(self) -> None:
         self.requests: list[str] = []
+        self.applied: Object = {}
         self.secret: Object = {"metadata": {"name": "wormhole-psk", "resourceVersion": "1"}}
 
     def patch(self, path: str, body: Object, kind: str, query: Mapping[str, str] = {}) -> Object:
         del kind, query
         self.requests.append(f"PATCH {path}")
+        self.applied = body
         return body
 
     def get(self, path: str, query: Mapping[str, str] = {}) -> Object:
@@ -103,6 +105,17 @@ def test_a_node_whose_echo_never_comes_is_published_again(paths: Paths) -> None:
     errand.run(100.0)
     errand.run(105.0)
     assert len(server.requests) == 2
+
+
+def test_once_the_echo_has_come_there_is_nothing_to_wait_for(paths: Paths) -> None:
+    server, meshnodes = Server(), Seen()
+    errand = publishing(server, paths, Seen(node_a=NODE), meshnodes)
+    errand.run(100.0)
+    meshnodes.objects = {"node-a": server.applied}
+    for now in (100.5, 106.0, 111.0):
+        errand.run(now)
+    assert len(server.requests) == 1
+    assert errand.due(111.0) is None
 
 
 def test_a_node_that_changes_is_published_at_once(paths: Paths) -> None:
