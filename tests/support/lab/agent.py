@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Final
@@ -11,12 +12,13 @@ from lab.namespace import LabError, Process
 from lab.network import LabHost
 
 METRICS: Final = "127.0.0.1:9807"
-_READ_READY: Final = f"""
+_READ_PAGES: Final = f"""
 import sys, urllib.request
-try:
-    print(urllib.request.urlopen("http://{METRICS}/" + sys.argv[1], timeout=2).status)
-except OSError as error:
-    print(getattr(error, "code", error))
+for page in sys.argv[1:]:
+    try:
+        print(urllib.request.urlopen("http://{METRICS}/" + page, timeout=2).status)
+    except OSError as error:
+        print(getattr(error, "code", error))
 """
 
 
@@ -68,10 +70,10 @@ class Agent:
         lines = self.log.read_text(errors="replace").splitlines()
         return "\n".join(lines[-last:])
 
-    def answer(self, path: str = "readyz") -> str:
-        """Return the HTTP status of one of its own pages, or why there is none."""
-        script = ("python3", "-ISc", _READ_READY, path)
-        return self.host.run(*script, check=False, timeout=10).stdout.strip()
+    def answers(self, *pages: str) -> list[str]:
+        """Return the HTTP status of each of its own pages, or why there is none."""
+        script = (sys.executable, "-ISc", _READ_PAGES, *pages)
+        return self.host.run(*script, check=False, timeout=15).stdout.splitlines()
 
     def cpu_seconds(self) -> float:
         """Return how much processor time this life has used, its ended children's included."""
