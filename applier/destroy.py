@@ -6,15 +6,17 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from applier.errors import HostError, Missing, Unsupported
+from applier.errors import HostError, Missing, NotInstalled, Unobservable, Unsupported
 from applier.host import Host
-from applier.memory import forget, load_applied, load_attempted
+from applier.memory import forget, load_applied, load_attempted, names_of
 from applier.outcome import Announce, Outcome, Progress, announce_nothing, be_silent
 from applier.paths import Paths
 from applier.plan import Plan
 from applier.situation import Situation, look_around
 from applier.transition import carry_through, make_plan
 from applier.view import View
+from schemas.state import IptablesVariant
+from schemas.values import is_ipv6
 
 
 def plan_destroy(host: Host, *, paths: Paths) -> Plan:
@@ -59,10 +61,28 @@ def destroy(
 def _look(host: Host, paths: Paths) -> Situation:
     """Look for what is ours; what cannot be seen on a host that was applied is not called gone."""
     view = View(host)
-    if not view.iptables_variants and (load_applied(host, paths) or load_attempted(host, paths)):
-        reason = "not installed any more, and chains of ours may be left that only it can see"
-        raise Unsupported("find", "iptables", reason)
+    for ipv6 in sorted(_families_applied(host, paths)):
+        if not any(_has_tool(view, variant, ipv6=ipv6) for variant in view.iptables_variants):
+            reason = "not installed any more, and chains of ours may be left that only it can see"
+            raise NotInstalled("find", "ip6tables" if ipv6 else "iptables", reason)
     return look_around(host, paths, view)
+
+
+def _families_applied(host: Host, paths: Paths) -> set[bool]:
+    """Return in which families chains of ours may be, as far as is remembered; true is IPv6."""
+    applied, attempted = load_applied(host, paths), load_attempted(host, paths)
+    known = (names_of(applied.host) if applied else None, attempted)
+    return {is_ipv6(overlay) for names in known if names for overlay in names.overlays}
+
+
+def _has_tool(view: View, variant: IptablesVariant, *, ipv6: bool) -> bool:
+    try:
+        view.iptables_save(variant, ipv6=ipv6)
+    except NotInstalled:
+        return False
+    except (Unobservable, Unsupported):
+        return True  # what that means is for the firewall to judge
+    return True
 
 
 def _plan(host: Host, situation: Situation, paths: Paths) -> Plan:

@@ -25,6 +25,10 @@ class Unsupported(HostError):  # noqa: N818
     """The kernel or a tool cannot do this at all, such as a missing WireGuard module."""
 
 
+class NotInstalled(Unsupported):
+    """A tool is not there. What it made before may be, unseen; a kernel that lacks it has none."""
+
+
 class Unobservable(HostError):  # noqa: N818
     """Live state could not be read whole: interrupted, refused, incompatible.
 

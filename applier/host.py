@@ -192,6 +192,8 @@ class Host(Protocol):
         """Return what ``iptables-save`` prints, without making the kernel load modules.
 
         Raises:
+            NotInstalled: the variant has no tool for this family here.
+            Unsupported: the kernel lacks it, so that there is nothing in it.
             Unobservable: the tool failed, or says that a table is incompatible.
 
         """

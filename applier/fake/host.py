@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from applier.errors import Exists, Missing, Unobservable, Unsupported
+from applier.errors import Exists, Missing, NotInstalled, Unobservable, Unsupported
 from applier.fake.faults import Faults
 from applier.fake.iptables import FakeTables
 from applier.fake.network import FakeNetwork
@@ -39,6 +39,9 @@ class FakeHost:
         """Variants in which another program writes what the tool cannot print."""
         self.unsupported: set[IptablesVariant] = set()
         """Variants whose tools are installed, but which the kernel lacks."""
+        self.uninstalled: set[tuple[IptablesVariant, bool]] = set()
+        """Variants, and whether it is their IPv6 tool, that are not installed although their other
+        one is."""
         self.clock = START
 
     # links
@@ -149,8 +152,10 @@ class FakeHost:
     def iptables_save(self, variant: IptablesVariant, *, ipv6: bool) -> str:
         """Print one family's tables."""
         self.faults.read("iptables_save")
+        tool = f"{'ip6tables' if ipv6 else 'iptables'}-{variant}"
+        if (variant, ipv6) in self.uninstalled:
+            raise NotInstalled("find", f"{tool}-save", "not installed", 2)
         if variant in self.unsupported:
-            tool = f"{'ip6tables' if ipv6 else 'iptables'}-{variant}"
             raise Unsupported("read", tool, "Protocol not supported", 1)
         if variant in self.unreadable:
             raise Unobservable("read", f"iptables-{variant}", "table is incompatible")

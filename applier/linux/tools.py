@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from applier.errors import HostError, Unobservable, Unsupported
+from applier.errors import HostError, NotInstalled, Unobservable, Unsupported
 from applier.linux.programs import find_program
 from applier.linux.writes import write
 from renderers.iptables import find_hidden
@@ -50,7 +50,8 @@ class Iptables:
         """Return what ``iptables-save`` prints; empty where the kernel has no such tables.
 
         Raises:
-            Unsupported: the tool is not installed, or the kernel lacks this variant.
+            NotInstalled: the tool is not there.
+            Unsupported: the kernel lacks this variant.
             Unobservable: the tool failed, or could not show a table of those we write to.
 
         """
@@ -69,7 +70,7 @@ class Iptables:
         """Load with ``--noflush``: each table is one transaction, several tables are not.
 
         Raises:
-            Unsupported: the tool is not installed.
+            NotInstalled: the tool is not there.
             HostError: it failed; with what it said, and the line of the text that it named.
 
         """
@@ -110,7 +111,7 @@ def _require(variant: IptablesVariant, verb: str, *, ipv6: bool) -> str:
     if path is None:
         name = f"{'ip6tables' if ipv6 else 'iptables'}-{variant}-{verb}"
         reason = "not installed (Debian and Ubuntu: package iptables)"
-        raise Unsupported("find", name, reason, errno.ENOENT)
+        raise NotInstalled("find", name, reason, errno.ENOENT)
     return path
 
 

@@ -7,11 +7,12 @@ from damage import DAMAGE, void
 from scenes import BRIDGE, MASTERS, WG, Scene, build_inventory, converged, dump_all, resolve_host
 
 from applier.destroy import destroy, plan_destroy
-from applier.errors import HostError, Unsupported
+from applier.errors import HostError, NotInstalled, Unsupported
 from applier.fake import Killed
 from applier.host import Link
 from applier.outcome import Result
 from applier.plan import Action
+from schemas.state import IptablesVariant
 
 
 def test_removal_is_the_reverse_of_making_and_guards_go_last() -> None:
@@ -156,6 +157,31 @@ def test_destroy_does_not_call_gone_what_it_cannot_see() -> None:
     reason = "not installed any more, and chains of ours may be left that only it can see"
     assert str(caught.value) == f"find iptables: {reason}"
     assert dump_all(scene.host) == earlier
+
+
+def test_destroy_does_not_call_gone_what_only_the_ipv6_tool_could_see() -> None:
+    scene = converged()
+    scene.host.uninstalled = {(variant, True) for variant in IptablesVariant}
+    earlier = dump_all(scene.host)
+
+    with pytest.raises(NotInstalled) as caught:
+        scene.destroy()
+
+    reason = "not installed any more, and chains of ours may be left that only it can see"
+    assert str(caught.value) == f"find ip6tables: {reason}"
+    assert dump_all(scene.host) == earlier
+
+
+def test_destroy_misses_no_ipv6_tool_where_the_overlay_had_no_ipv6() -> None:
+    scene = converged(Scene(resolve_host(build_inventory(overlays=("10.244.0.0/16",)))))
+    scene.host.uninstalled = {(variant, True) for variant in IptablesVariant}
+    assert scene.destroy().result is Result.CONVERGED
+
+
+def test_destroy_believes_a_kernel_that_lacks_a_variant() -> None:
+    scene = converged()
+    scene.host.unsupported.add(IptablesVariant.LEGACY)
+    assert scene.destroy().result is Result.CONVERGED
 
 
 def test_a_host_without_iptables_that_never_was_ours_has_nothing_to_destroy() -> None:
