@@ -224,7 +224,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Log nothing: probes come every few seconds."""
 
     def _find_page(self) -> Page:
-        make = self.server.pages.get(self.path.partition("?")[0])
+        path = self.path.partition("?")[0]
+        make = self.server.pages.get(path)
+        if make is None and path == "/":
+            return Page(body=f"wormhole agent: {' '.join(sorted(self.server.pages))}\n".encode())
         if make is None:
             return Page(status=HTTPStatus.NOT_FOUND, body=b"not found\n")
         return make(self.headers.get("Accept", ""))

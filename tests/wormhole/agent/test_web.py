@@ -29,7 +29,6 @@ def server() -> Iterator[WebServer]:
         "127.0.0.1:0",
         {
             **pages,
-            "/": lambda _: Page(body=b"index\n"),
             "/big": lambda _: Page(body=b"x" * 50_000_000),
             "/metrics": Metrics("1.2.3").make_page,
         },
@@ -77,14 +76,15 @@ def dribble(connection: socket.socket) -> None:
         time.sleep(0.05)
 
 
-def test_a_page_is_answered(server: WebServer) -> None:
+def test_the_first_page_names_the_others(server: WebServer) -> None:
     response = ask(server, "GET", "/?verbose=1")
-    assert (response.status, response.body) == (200, b"index\n")
+    index = b"wormhole agent: /big /healthz /metrics /readyz\n"
+    assert (response.status, response.body) == (200, index)
 
 
 def test_head_is_answered_without_a_body(server: WebServer) -> None:
     response = ask(server, "HEAD", "/")
-    assert (response.status, response.headers["Content-Length"]) == (200, "6")
+    assert (response.status, response.headers["Content-Length"]) == (200, "47")
     assert response.body == b""
 
 
