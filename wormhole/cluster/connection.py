@@ -104,11 +104,10 @@ class Connection:
         name = f"{method} {path}"
         response = self._send(name, path, query, body, kind)
         try:
-            return _parse_object(name, response.data)
+            content = _read_all(response)
         except (HTTPError, OSError) as error:
             raise explain_failure(name, error) from None
-        finally:
-            response.release_conn()
+        return _parse_object(name, content)
 
     @contextmanager
     def watch(
@@ -164,10 +163,11 @@ class Connection:
             )
             if response.status in _SUCCESS:
                 return response
-            refusal = parse_refusal(name, response.status, response.reason or "", response.data)
+            refusal = parse_refusal(
+                name, response.status, response.reason or "", _read_all(response)
+            )
         except (HTTPError, OSError, ValueError) as error:
             raise explain_failure(name, error) from None
-        response.release_conn()
         if response.status == HTTPStatus.UNAUTHORIZED and self._token_file is not None:
             self._token_file.expire()
         raise refusal
@@ -200,6 +200,17 @@ def _bear_silence(response: BaseHTTPResponse, seconds: float) -> None:
     sock = getattr(response.connection, "sock", None)
     if sock is not None:
         sock.settimeout(seconds)
+
+
+def _read_all(response: BaseHTTPResponse) -> bytes:
+    """Return the body, and give the connection back to the pool; one that broke is closed."""
+    try:
+        content = response.data
+    except BaseException:
+        response.close()
+        raise
+    response.release_conn()
+    return content
 
 
 def _parse_events(name: str, response: BaseHTTPResponse) -> Iterator[Object]:

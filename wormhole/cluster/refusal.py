@@ -52,6 +52,8 @@ def explain_failure(request: str, error: Exception) -> ApiError:
     ``ValueError`` is raised by the standard library about a header that cannot be sent, and shows
     the header: the token. Nothing of it is kept.
     """
+    if isinstance(error, exceptions.NewConnectionError):  # which is a ConnectTimeoutError, too
+        return ApiError(request, 0, UNREACHABLE, _root(error))
     if isinstance(error, exceptions.ConnectTimeoutError):
         return ApiError(request, 0, UNREACHABLE, "the server took no connection in time")
     if isinstance(error, exceptions.TimeoutError):

@@ -31,8 +31,8 @@ from wormhole.cluster.connection import Connection, connect
 from wormhole.cluster.errors import ApiError
 
 ADMIN: Final = "admin"
-_START: Final = 60.0
-"""Seconds it may take to be ready; two to four on an idle machine."""
+_START: Final = 120.0
+"""Seconds it may take to be ready; three or four on an idle machine."""
 
 
 class ApiServer:
@@ -159,6 +159,11 @@ class ApiServer:
     def kill(self) -> None:
         """End the server as a power failure would; etcd keeps the data."""
         self._apiserver.kill()
+
+    @property
+    def running(self) -> bool:
+        """Whether the server was not killed; one that is paused runs."""
+        return not self._apiserver.ended
 
     def start_again(self) -> None:
         """Start a killed server on the same port, with the same data; wait until it is ready."""
