@@ -1,9 +1,15 @@
 """What the agent's pod may do, has and is asked; anything more has to be written here too."""
 
+import argparse
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from manifests import Object, build, one
+
+from wormhole.__main__ import build_parser
+from wormhole.cluster import api
 
 AGENT = "wormhole-agent"
 
@@ -126,3 +132,76 @@ def test_memory_is_bounded_and_the_processor_is_not(name: str) -> None:
 
 def test_an_agent_may_use_300_megabytes() -> None:
     assert EVERYTHING["agent"]["resources"]["limits"] == {"memory": "300Mi"}
+
+
+VALUES = {"NODE_NAME": "node-a", "HOST_IP": "192.0.2.1", "STATE_FOLDER": "state"}
+
+
+def arguments_of(container: Object) -> list[str]:
+    """Return a container's arguments as the kubelet fills them in."""
+    names = {found["name"] for found in container.get("env", ())}
+    filled = container["args"]
+    for name in names & VALUES.keys():
+        filled = [argument.replace(f"$({name})", VALUES[name]) for argument in filled]
+    return filled
+
+
+def parse(pod: Object, name: str) -> argparse.Namespace:
+    container = containers_of(pod)[name]
+    assert container["command"] == ["wormhole"]
+    return build_parser().parse_args(arguments_of(container))
+
+
+@pytest.mark.parametrize(
+    ("folder", "components", "origin", "listen"),
+    [
+        ("base", (), "cluster", "127.0.0.1:9807"),
+        ("gitops", (), "/state/current/state", "127.0.0.1:9807"),
+        ("base", ("podmonitor",), "cluster", "192.0.2.1:9807"),
+        ("gitops", ("podmonitor",), "/state/current/state", "192.0.2.1:9807"),
+    ],
+)
+def test_the_agent_takes_its_arguments(
+    folder: str, components: tuple[str, ...], origin: str, listen: str
+) -> None:
+    parsed = parse(pod_of(folder, *components), "agent")
+    assert (parsed.command, parsed.origin, parsed.node, parsed.listen, parsed.namespace) == (
+        *("agent", origin, "node-a", listen),
+        api.NAMESPACE,
+    )
+
+
+def test_the_agent_keeps_its_files_on_the_host() -> None:
+    pod = pod_of("base")
+    parsed = parse(pod, "agent")
+    mounts = {
+        mount["name"]: Path(mount["mountPath"])
+        for mount in containers_of(pod)["agent"]["volumeMounts"]
+        if not mount.get("readOnly")
+    }
+    kept = {"data": parsed.data_dir, "run": parsed.run_dir, "cni-conf": parsed.cni_conf_dir}
+    assert {name: mounts[name] for name in kept} == kept
+
+
+def test_the_plugins_go_where_the_runtime_looks() -> None:
+    pod = pod_of("base")
+    parsed = parse(pod, "install-cni")
+    mounts = {
+        Path(mount["mountPath"]): host_paths(pod)[mount["name"]][0]
+        for mount in containers_of(pod)["install-cni"]["volumeMounts"]
+    }
+    assert (mounts[parsed.target], mounts[parsed.cni_conf_dir]) == (
+        "/opt/cni/bin",
+        "/etc/cni/net.d",
+    )
+
+
+def test_every_name_in_an_argument_is_one_of_the_container() -> None:
+    unknown = {
+        (name, used)
+        for name, container in EVERYTHING.items()
+        for argument in container["args"]
+        for used in re.findall(r"\$\((\w+)\)", argument)
+        if used not in {found["name"] for found in container.get("env", ())}
+    }
+    assert unknown == set()
