@@ -12,11 +12,19 @@ from applier.errors import HostError, Missing
 from applier.host import Host, Link
 from applier.kind import Difference, Kind, Need
 from applier.ownership import WIREGUARD_KINDS, owned_links
+from applier.parameters import slashed
 from applier.plan import Action, Change, Observed, Risk
 from applier.view import View
 from applier.wanted import Scope, Wanted
 from schemas.marks import LINK_GROUP
 from schemas.state import Value
+from schemas.values import is_ipv6
+
+_DISABLE_IPV6: Final = "net.ipv6.conf.{}.disable_ipv6"
+_OFF_ON_A_BRIDGE: Final = ("net.ipv6.conf.{}.accept_dad", "net.ipv6.conf.{}.accept_ra")
+"""What a new bridge does not need. Looking whether somebody else has its link-local address, the
+kernel finds no IPv6 neighbours for a second or two after the first pod came; the address is made
+from a MAC of our own, and a pod that claimed it would cut off all others. No pod is our router."""
 
 
 class NetworkLink(Value, frozen=True, kw_only=True):
@@ -30,6 +38,8 @@ class NetworkLink(Value, frozen=True, kw_only=True):
     """Empty: it has none, or it does not matter."""
     dead: bool = False
     """Its userspace process is gone, so that it carries nothing and cannot be configured."""
+    ipv6_off: bool = False
+    """Its ``disable_ipv6`` is 1, so that the kernel refuses the IPv6 addresses that are wanted."""
 
 
 class LinkState(Value, frozen=True, kw_only=True):
@@ -56,7 +66,8 @@ class LinkKind(Kind[NetworkLink]):
     def observe(self, view: View, scope: Scope) -> Observed:
         """Return our links, and foreign ones of the names that we want."""
         ours = owned_links(view, scope)
-        owned = {name: _value_of(link, view) for name, link in ours.items()}
+        ipv6 = _wants_ipv6(scope)
+        owned = {name: _value_of(link, view, ipv6=ipv6) for name, link in ours.items()}
         wanted = (scope.names.wireguard, scope.names.bridge) if scope.names else ()
         foreign = {
             str(name): _describe(view.links[name])
@@ -81,7 +92,7 @@ class LinkKind(Kind[NetworkLink]):
         failures: dict[str, HostError] = {}
         for change in changes:
             try:
-                _make(host, change)
+                _make(host, change, ipv6=_wants_ipv6(scope))
                 with suppress(Missing):
                     _forget_start(host, change, scope)
             except HostError as error:
@@ -148,7 +159,11 @@ LINKS: Final = LinkKind()
 UP: Final = UpKind()
 
 
-def _value_of(link: Link, view: View) -> NetworkLink:
+def _wants_ipv6(scope: Scope) -> bool:
+    return scope.names is not None and any(map(is_ipv6, scope.names.overlays))
+
+
+def _value_of(link: Link, view: View, *, ipv6: bool) -> NetworkLink:
     is_device = link.kind in WIREGUARD_KINDS
     return NetworkLink(
         kind=link.kind,
@@ -156,6 +171,7 @@ def _value_of(link: Link, view: View) -> NetworkLink:
         group=link.group,
         mac="" if is_device else link.mac,
         dead=is_device and view.device(link.name) is None,
+        ipv6_off=ipv6 and view.read_sysctl(_DISABLE_IPV6.format(slashed(link.name))) == "1",
     )
 
 
@@ -169,9 +185,16 @@ def _compare_in_place(desired: NetworkLink, observed: NetworkLink) -> Difference
     if desired.mac and desired.mac != observed.mac:
         note = "pods relearn the address of their gateway"
         return Difference(action=Action.UPDATE, risk=Risk.SESSION_DROP, note=note)
-    if (desired.mtu, desired.group) != (observed.mtu, observed.group):
+    if observed.ipv6_off and not desired.ipv6_off:
+        note = "IPv6 is switched off on it, which refuses its IPv6 addresses"
+        return Difference(action=Action.UPDATE, note=note)
+    if _settings(desired) != _settings(observed):
         return Difference(action=Action.UPDATE)
     return None
+
+
+def _settings(link: NetworkLink) -> tuple[int, int, bool]:
+    return link.mtu, link.group, link.ipv6_off
 
 
 def _same_kind(one: str, other: str) -> bool:
@@ -194,34 +217,48 @@ def _loss(link: NetworkLink | None) -> str:
     return "its peers, addresses and routes go with it"
 
 
-def _make(host: Host, change: Change) -> None:
+def _make(host: Host, change: Change, *, ipv6: bool) -> None:
     match change.action:
         case Action.CREATE:
-            _create(host, change.key, change.after)
+            _create(host, change.key, change.after, ipv6=ipv6)
         case Action.RECREATE:
             _delete(host, change.key, change.before)
-            _create(host, change.key, change.after)
+            _create(host, change.key, change.after, ipv6=ipv6)
         case Action.DELETE:
             _delete(host, change.key, change.before)
         case _:
             _update(host, change.key, change.before, change.after)
 
 
-def _create(host: Host, name: str, link: NetworkLink) -> None:
+def _create(host: Host, name: str, link: NetworkLink, *, ipv6: bool) -> None:
     if link.kind in WIREGUARD_KINDS:
         host.wireguard(name).create(name, link.group)
         host.set_link(name, mtu=link.mtu)
     else:
         host.create_bridge(name, mac=link.mac, mtu=link.mtu, group=link.group)
+        for key in _OFF_ON_A_BRIDGE:
+            with suppress(HostError):  # a precaution: without IPv6, or rights, there is none
+                host.write_sysctl(key.format(slashed(name)), "0")
+    if ipv6 and not link.ipv6_off:
+        _allow_ipv6(host, name)
+
+
+def _allow_ipv6(host: Host, name: str) -> None:
+    """Switch IPv6 on, where a host's ``conf.default`` switches it off for every new link."""
+    key = _DISABLE_IPV6.format(slashed(name))
+    with suppress(Missing):  # a kernel without IPv6 says so when it gets an address
+        if host.read_sysctl(key) != "0":
+            host.write_sysctl(key, "0")
 
 
 def _update(host: Host, name: str, before: NetworkLink, after: NetworkLink) -> None:
-    host.set_link(
-        name,
-        mtu=after.mtu if after.mtu != before.mtu else None,
-        mac=after.mac if after.mac and after.mac != before.mac else None,
-        group=after.group if after.group != before.group else None,
-    )
+    mtu = after.mtu if after.mtu != before.mtu else None
+    mac = after.mac if after.mac and after.mac != before.mac else None
+    group = after.group if after.group != before.group else None
+    if (mtu, mac, group) != (None, None, None):
+        host.set_link(name, mtu=mtu, mac=mac, group=group)
+    if after.ipv6_off != before.ipv6_off:
+        host.write_sysctl(_DISABLE_IPV6.format(slashed(name)), str(int(after.ipv6_off)))
 
 
 def _forget_start(host: Host, change: Change, scope: Scope) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from applier.errors import HostError, Missing
 from applier.host import Host
 from applier.kind import Difference, Kind
+from applier.parameters import slashed
 from applier.paths import Paths
 from applier.plan import Action, Change, Observed, Risk
 from applier.view import View
@@ -129,7 +130,7 @@ def _breaks(key: str, live: str, view: View) -> str:
     losing = sorted(
         device
         for device in devices
-        if view.read_sysctl(f"net.ipv6.conf.{_slashed(device)}.accept_ra") != "2"
+        if view.read_sysctl(f"net.ipv6.conf.{slashed(device)}.accept_ra") != "2"
     )
     if not losing:
         return ""
@@ -194,7 +195,7 @@ def _coupled(host: Host, key: str, before: str, value: str) -> Memory:
     """Return what the kernel will change with a parameter, and not undo when it goes back."""
     if before == value or key not in COUPLED:
         return {}
-    links = [_PER_LINK[key].format(_slashed(link.name)) for link in host.links()]
+    links = [_PER_LINK[key].format(slashed(link.name)) for link in host.links()]
     coupled: Memory = {}
     for name in (*COUPLED[key], *links):
         with suppress(Missing):
@@ -209,11 +210,6 @@ def _implied(key: str, forwarding: str) -> str:
     if key.endswith("accept_redirects"):
         return "1" if forwarding == "0" else "0"
     return forwarding
-
-
-def _slashed(link: str) -> str:
-    """Spell a link inside a dotted name as sysctl(8) does: its own dots become slashes."""
-    return link.replace(".", "/")
 
 
 def _load(content: bytes | None) -> Memory:

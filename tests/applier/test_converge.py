@@ -663,6 +663,52 @@ class TestSysctls:
         ]
 
 
+class TestIPv6:
+    OFF = f"net.ipv6.conf.{BRIDGE}.disable_ipv6"
+
+    def test_a_link_on_which_it_was_switched_off_is_drift(self) -> None:
+        scene = converged()
+        scene.host.sysctls.values[self.OFF] = "1"
+        plan = scene.plan()
+        assert tell(plan.changes) == [
+            (
+                f"update link {BRIDGE} (drift): "
+                "IPv6 is switched off on it, which refuses its IPv6 addresses"
+            )
+        ]
+        assert violations(json.loads(dump(plan)), "plan") == ()
+        assert scene.converge().result is Result.CONVERGED
+        assert scene.host.sysctls.values[self.OFF] == "0"
+        assert scene.writes() == [f"write_sysctl {self.OFF}=0"]
+
+    def test_an_overlay_without_it_does_not_mind(self) -> None:
+        scene = converged(Scene(resolve_host(build_inventory(overlays=("10.244.0.0/16",)))))
+        scene.host.sysctls.values[self.OFF] = "1"
+        assert scene.plan().changes == ()
+
+    def test_a_new_link_gets_it_and_a_new_bridge_listens_to_no_pod(self) -> None:
+        scene = Scene()
+        for link in (WG, BRIDGE):
+            scene.host.sysctls.values[f"net.ipv6.conf.{link}.disable_ipv6"] = "1"
+            for key in ("accept_dad", "accept_ra"):
+                scene.host.sysctls.values[f"net.ipv6.conf.{link}.{key}"] = "1"
+        converged(scene)
+        values = scene.host.sysctls.values
+        assert values[f"net.ipv6.conf.{WG}.disable_ipv6"] == values[self.OFF] == "0"
+        for key in ("accept_dad", "accept_ra"):
+            assert values[f"net.ipv6.conf.{BRIDGE}.{key}"] == "0"
+            assert values[f"net.ipv6.conf.{WG}.{key}"] == "1"
+
+    def test_it_is_off_again_where_all_is_reverted(self) -> None:
+        scene = converged()
+        scene.host.sysctls.values[self.OFF] = "1"
+        change_peer(scene, "node-b", persistent_keepalive=7)
+        error = HostError("configure", WG, "no memory", 12)
+        scene.host.faults.fail("wireguard.configure", 1, error)
+        assert scene.converge().result is Result.REVERTED
+        assert scene.host.sysctls.values[self.OFF] == "1"
+
+
 def test_a_plan_follows_its_schema() -> None:
     scene = converged(Scene(userspace=True))
     for act in DAMAGE.values():

@@ -90,6 +90,12 @@ DAMAGES = (
     damage("device down", f"ip link set {WG} down", f"update up {WG}", among_others=True),
     damage("bridge down", f"ip link set {BR} down", f"update up {BR}", among_others=True),
     damage("device MTU wrong", f"ip link set {WG} mtu 1300", f"update link {WG}"),
+    damage(
+        "IPv6 switched off on the bridge",
+        f"sysctl -qw net.ipv6.conf.{BR}.disable_ipv6=1",
+        f"update link {BR}",
+        among_others=True,
+    ),
     damage("bridge MTU wrong", f"ip link set {BR} mtu 1300", f"update link {BR}"),
     damage(
         "bridge MAC changed", f"ip link set {BR} address 02:00:00:00:00:77", f"update link {BR}"
