@@ -55,6 +55,9 @@ def make_health_page(find_fault: Callable[[], str]) -> Callable[[str], Page]:
 def parse_listen(text: str) -> tuple[str, int]:
     """Return the address and port of ``IP:PORT`` or ``[IPv6]:PORT``; port 0 is any that is free.
 
+    The port is never left out, so an IPv6 address can do without brackets too: a manifest that
+    puts the pod's own address before the port cannot know which kind it is.
+
     Raises:
         Problems: it is neither.
 
@@ -62,8 +65,6 @@ def parse_listen(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
-    elif ":" in host:
-        host = ""
     try:
         address = str(ip_address(host))
     except ValueError:

@@ -217,6 +217,7 @@ def test_ipv6_is_listened_on() -> None:
         ("0.0.0.0:0", ("0.0.0.0", 0)),
         ("[::1]:9807", ("::1", 9807)),
         ("[::]:65535", ("::", 65535)),
+        ("2001:db8::1:9807", ("2001:db8::1", 9807)),
     ],
 )
 def test_an_address_and_a_port_are_read(text: str, parsed: tuple[str, int]) -> None:
@@ -224,7 +225,7 @@ def test_an_address_and_a_port_are_read(text: str, parsed: tuple[str, int]) -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["", ":9807", "127.0.0.1", "localhost:9807", "127.0.0.1:65536", "::1:9807", "[::1]:x"]
+    "text", ["", ":9807", "127.0.0.1", "localhost:9807", "127.0.0.1:65536", "::1", "[::1]:x"]
 )
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(Problems) as refused:
