@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -55,6 +56,7 @@ def values(families: dict[str, Metric], name: str) -> dict[tuple[str, ...], floa
 
 def everything() -> Iterable[Turn]:
     peers = make_status(make_peer(), make_peer("node-c", None), make_peer(None))
+    yield make_turn()
     yield make_turn(outcome=make_outcome(make_change(), left=(make_conflict(),)), status=peers)
     yield make_turn(
         60,
@@ -260,3 +262,24 @@ def test_two_agents_in_a_process_do_not_share_a_registry() -> None:
     first, second = Metrics("1.2.3"), Metrics("1.2.3")
     first.observe(make_turn())
     assert values(scrape(metrics=second), "wormhole_turns_total") == {}
+
+
+def test_every_metric_is_documented_and_nothing_else_is() -> None:
+    metrics = Metrics("1.2.3")
+    metrics.count_api_error(ApiError("GET /x", 500, "InternalError", ""))
+    families = scrape(*everything(), metrics=metrics)
+    text = (Path(__file__).parents[3] / "docs/metrics.md").read_text(encoding="utf-8")
+    row = r"^\| `(wormhole_\w+)(?:\{[a-z,]+\})?` \| (\w+) \|"
+    documented = dict(re.findall(row, text, re.MULTILINE))
+    assert documented == {
+        f"{name}_total" if family.type == "counter" else name: family.type
+        for name, family in families.items()
+        if name.startswith("wormhole_")
+    }
+
+
+def test_every_result_and_reason_is_documented() -> None:
+    text = (Path(__file__).parents[3] / "docs/metrics.md").read_text(encoding="utf-8")
+    blind = [make_blind_turn(hindrance=hindrance) for hindrance in Hindrance]
+    assert [turn for turn in blind if f"`{name_result(turn)}`" not in text] == []
+    assert [hindrance for hindrance in Hindrance if f"| `{hindrance}` |" not in text] == []
