@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from commandline import MESH, OTHER_KEY, Wormhole, spell_node
+from kube.server import ApiServer
+from manifests import build
 
 from applier.fake import FakeHost
 from applier.host import Host
@@ -70,3 +72,13 @@ def state(tmp_path: Path, host: FakeHost, wormhole: Wormhole) -> Path:
     (tmp_path / "mesh.yaml").write_text(inventory)
     assert wormhole("compile", "mesh.yaml", "-o", "state")[0] == 0
     return tmp_path / "state"
+
+
+@pytest.fixture(scope="session")
+def shipped(
+    kubernetes: type[ApiServer], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ApiServer]:
+    """Return an API server with the shipped manifests and no Mesh: leave no other object in it."""
+    with kubernetes(tmp_path_factory.mktemp("shipped")) as server:
+        server.apply(*build("base"))
+        yield server

@@ -189,8 +189,8 @@ def test_interrupted_after_the_switch_it_ends_the_rotation(
     assert (code, err) == (
         130,
         (
-            "it is safe to leave it so: the Mesh says the new epoch; the older masters are kept until"
-            " all nodes use it.\n"
+            "it is safe to leave it so: the Mesh says the new epoch; the older masters are kept"
+            " until all nodes use it.\n"
             "to go on: wormhole psk rotate --kubeconfig 'a b' --without node-b\n"
             "wormhole: interrupted\n"
         ),
@@ -284,8 +284,8 @@ def test_somebody_elses_switch_ends_it(cluster: Cluster, wormhole: Wormhole) -> 
     assert (code, err.splitlines()[-1]) == (
         2,
         (
-            "error: Mesh/demo spec.presharedKeyEpoch 'green': was changed by somebody else meanwhile,"
-            " and the rotation ends here"
+            "error: Mesh/demo spec.presharedKeyEpoch 'green': was changed by somebody else"
+            " meanwhile, and the rotation ends here"
         ),
     )
 
@@ -365,8 +365,8 @@ def test_a_refusal_ends_it_at_once(cluster: Cluster, wormhole: Wormhole) -> None
     assert (code, err) == (
         3,
         (
-            "it is safe to leave it so: nodes fetch the new master; the mesh goes on with what it used"
-            " before.\n"
+            "it is safe to leave it so: nodes fetch the new master; the mesh goes on with what it"
+            " used before.\n"
             "to go on: wormhole psk rotate\n"
             f"wormhole: PATCH {MESH}: 403 Forbidden: meshes is forbidden\n"
         ),

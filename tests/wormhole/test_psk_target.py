@@ -167,8 +167,8 @@ def test_a_rotation_goes_on_before_another_begins(
             {"gitops": "Flux"},
             NONE,
             (
-                "Mesh/demo: Flux keeps it as git has it, and would take the change back: rotate with"
-                " --no-switch and change git when told to; or with --switch if git leaves"
+                "Mesh/demo: Flux keeps it as git has it, and would take the change back: rotate"
+                " with --no-switch and change git when told to; or with --switch if git leaves"
                 " presharedKeyEpoch alone"
             ),
         ),

@@ -78,6 +78,8 @@ def change_secret(api: Api, namespace: str, change: Change) -> Object:
         changed = change(secret)
         if changed is None:
             return secret
+        if secret.get("immutable"):
+            raise _frozen(namespace)
         try:
             return api.replace(f"{secrets(namespace)}/{PSK_SECRET}", changed)
         except ApiError as error:
@@ -151,6 +153,15 @@ def check_entry(entries: Mapping[str, Any], namespace: str, epoch: str) -> None:
         )
         secret = f"Secret/{namespace}/{PSK_SECRET}"
         raise Problems([Problem(object=secret, path=f'data["{epoch}"]', rule=rule)])
+
+
+def _frozen(namespace: str) -> ApiError:
+    """Return what the server would say too, but not in public: its words may quote the content."""
+    message = (
+        f"the Secret {namespace}/{PSK_SECRET} is immutable: delete it and apply Wormhole's"
+        " manifests again; agents then put back the master that is in use"
+    )
+    return ApiError(f"PUT {secrets(namespace)}/{PSK_SECRET}", 422, "Invalid", message)
 
 
 def _with_note(secret: Object, epoch: str | None) -> Object:
