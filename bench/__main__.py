@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import offline, onhost
+from bench import agent, offline, onhost
 from bench.clock import CommandFailedError
 from bench.rows import Row, spell_table
 
@@ -50,11 +50,19 @@ def _parts(folder: Path) -> Iterator[Callable[[], Iterator[Row]]]:
     yield lambda: offline.measure_compile(folder)
     yield lambda: offline.measure_render(folder)
     if reason := onhost.missing():
-        row = Row("`apply`, `plan`", f"skipped: {reason}", "", "", "")
-        yield lambda: iter([row])
-        return
-    yield lambda: onhost.measure_host(folder, 1000, 5)
-    yield lambda: onhost.measure_host(folder, 5000, 2)
+        yield _skip("`apply`, `plan`", reason)
+    else:
+        yield lambda: onhost.measure_host(folder, 1000, 5)
+        yield lambda: onhost.measure_host(folder, 5000, 2)
+    if reason := agent.missing():
+        yield _skip("`agent`", reason)
+    else:
+        yield lambda: agent.measure_agent(folder, 1000)
+        yield lambda: agent.measure_agent(folder, 5000)
+
+
+def _skip(what: str, reason: str) -> Callable[[], Iterator[Row]]:
+    return lambda: iter([Row(what, f"skipped: {reason}", "", "", "")])
 
 
 if __name__ == "__main__":
