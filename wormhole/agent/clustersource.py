@@ -166,11 +166,15 @@ def _list_members(seen: _Seen, now: float) -> tuple[dict[str, Object], float]:
 
 
 def _find_departed(seen: _Seen, members: Mapping[str, Object]) -> frozenset[PublicKey]:
-    """Find the keys of deleted Nodes, but those that a Node which is there has too."""
+    """Find the keys of deleted Nodes, but those that a Node which is there has too.
+
+    Only what was seen to be deleted counts: a list that lacks Nodes may be an old backup's.
+    """
     published = seen.mesh_nodes
     gone = {
         _key_of(published.objects.get(name)) or _key_of(_last_seen(published, name))
-        for name in seen.nodes.deleted
+        for name, vanished in seen.nodes.deleted.items()
+        if vanished.witnessed
     }
     here = {_key_of(found) for name, found in members.items() if name in seen.nodes.objects}
     return frozenset(PublicKey(key) for key in gone - here if key)

@@ -23,6 +23,9 @@ class Vanished(Value, frozen=True, kw_only=True):
     """What was kept of it."""
     at: float
     """When it was seen to be gone, on the monotonic clock."""
+    witnessed: bool
+    """The server said that it was deleted. False: a later list has it no more, whatever that is
+    worth: a server restored from an old backup forgets objects without anybody deleting them."""
 
 
 class Snapshot(Value, frozen=True, kw_only=True):
@@ -74,7 +77,7 @@ class Content:
             if self._synced and objects == self._objects:
                 return False
             for name in self._objects.keys() - objects.keys():
-                self._remember(name)
+                self._remember(name, witnessed=False)
             for name in objects.keys() & self._vanished.keys():
                 del self._vanished[name]
             self._objects, self._synced, self._snapshot = objects, True, None
@@ -97,14 +100,15 @@ class Content:
         with self._lock:
             if name not in self._objects:
                 return False
-            self._remember(name)
+            self._remember(name, witnessed=True)
             del self._objects[name]
             self._snapshot = None
             return True
 
-    def _remember(self, name: str) -> None:
+    def _remember(self, name: str, *, witnessed: bool) -> None:
         self._vanished.pop(name, None)
-        self._vanished[name] = Vanished(object=self._objects[name], at=self._clock())
+        gone = Vanished(object=self._objects[name], at=self._clock(), witnessed=witnessed)
+        self._vanished[name] = gone
 
     def _forget(self) -> bool:
         """Forget what vanished long ago, or is too much; return whether there was any."""
@@ -119,8 +123,8 @@ class Content:
         return forgotten
 
 
-def _name(document: Object) -> str:
-    metadata = document.get("metadata")
+def _name(document: object) -> str:
+    metadata = document.get("metadata") if isinstance(document, dict) else None
     name = metadata.get("name") if isinstance(metadata, dict) else None
     if not isinstance(name, str) or not name:
         raise ValueError("an object without a name")

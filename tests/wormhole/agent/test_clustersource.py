@@ -66,8 +66,8 @@ class Shelf:
             self.deleted.pop(each["metadata"]["name"], None)
         self.renew()
 
-    def delete(self, name: str, at: float = 0.0) -> None:
-        self.deleted[name] = Vanished(object=self.objects.pop(name), at=at)
+    def delete(self, name: str, at: float = 0.0, *, witnessed: bool = True) -> None:
+        self.deleted[name] = Vanished(object=self.objects.pop(name), at=at, witnessed=witnessed)
         self.renew()
 
     def snapshot(self) -> Snapshot:
@@ -254,8 +254,15 @@ def test_peer_of_a_deleted_node_goes_at_once_and_was_expected_to(cluster: Cluste
         desired = cluster.desired()
         assert (desired.departed, cluster.peers()) == (frozenset({KEYS[1]}), ["node-2"])
         cluster.mesh_nodes.objects.pop("node-1", None)
-        cluster.mesh_nodes.deleted["node-1"] = Vanished(object=mesh_node(1), at=0.0)
+        cluster.mesh_nodes.deleted["node-1"] = Vanished(object=mesh_node(1), at=0.0, witnessed=True)
         cluster.mesh_nodes.renew()
+
+
+def test_node_that_a_later_list_lacks_is_not_known_to_have_departed(cluster: Cluster) -> None:
+    cluster.mesh_nodes.delete("node-1", witnessed=False)
+    cluster.nodes.delete("node-1", witnessed=False)
+    desired = cluster.desired()
+    assert (desired.departed, cluster.peers()) == (frozenset(), ["node-2"])
 
 
 def test_node_that_came_back_under_another_name_has_not_departed(cluster: Cluster) -> None:
