@@ -169,9 +169,12 @@ class _Agent:
         self._files.follow((*_files_of(paths), paths.cni / host.cni.file_name))
 
     def _tell_fight(self, now: float) -> str:
-        """Say what somebody keeps undoing, and who, as far as the kernel tells."""
+        """Say what somebody keeps undoing, and who, as far as the kernel tells.
+
+        Without a count: the same words as long as it is the same fight, so that it is told once.
+        """
         return "; ".join(
-            f"{fight.kind} {fight.key} was changed back {fight.rounds} times"
+            f"{fight.kind} {fight.key} is changed back again and again"
             + _name_culprits(self._kernel.culprits(fight.key))
             for fight in self._fights.current(now)
         )

@@ -193,8 +193,9 @@ class Tell:
 
     @property
     def api_error(self) -> str:
-        """What the API last had against a status; empty when nothing."""
-        return self._writer.api_error if self._writer else ""
+        """What the API last had against a status or an Event; empty when nothing."""
+        told = (self._writer.api_error if self._writer else "", self._teller.api_error)
+        return "; ".join(filter(None, told))
 
     def take(self, turn: Turn) -> None:
         """Leave word of a turn. From any thread."""
