@@ -154,8 +154,8 @@ class Reflector:
     def _check_history(self) -> None:
         """Look whether the store is still where it was: one restored from a backup is not.
 
-        A watch from a version that is yet to come is not refused; its events never come. Versions
-        can be compared as numbers (``metav1.ObjectMeta.resourceVersion``); others are left alone.
+        A watch from a version that is yet to come is not refused; what happens until then is not
+        told. Versions that are no numbers cannot be compared, and are left alone.
         """
         page = self._api.get(self.path, self._selection | {"limit": "1"})
         now = _version_of(page)
@@ -179,7 +179,8 @@ class Reflector:
         seen: set[str] = set()
         while True:
             page = self._api.get(self.path, query)
-            if not isinstance(page.get("metadata"), dict) or "items" not in page:
+            items = page.get("items", ())
+            if not isinstance(page.get("metadata"), dict) or not isinstance(items, list | None):
                 raise self._unreadable("the answer is no list")
             yield page
             following = page["metadata"].get("continue") or ""
@@ -193,7 +194,7 @@ class Reflector:
     def _keep_all(self, page: Object) -> dict[str, Object]:
         try:
             return self._content.keep(page["items"] or ())  # an empty list may be null in Go
-        except (ValueError, AttributeError, TypeError) as error:
+        except ValueError as error:
             raise self._unreadable(str(error)) from None
 
     def _take(self, event: Object) -> None:
@@ -203,8 +204,8 @@ class Reflector:
             changed = (kind in {"ADDED", "MODIFIED"} and self._content.put(found)) or (
                 kind == "DELETED" and self._content.remove(found)
             )
-        except (ValueError, TypeError) as error:
-            raise self._unreadable(f"an event that is none: {error}") from None
+        except ValueError as error:
+            raise self._unreadable(str(error)) from None
         self._version = version or self._version
         if changed:
             self._on_change()
