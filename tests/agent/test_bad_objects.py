@@ -71,16 +71,17 @@ def test_offenders_are_left_out_and_named_and_the_rest_goes_on(
     one, other = cluster.joined[VICTIM - 1], cluster.joined[VICTIM]
     before = Devices.of(cluster.joined)
 
+    expected = {f"MeshNode/{name}" for name in strangers}
+
     def not_yet_named() -> str:
+        reported = cluster.mesh_nodes()
         named = {
-            name: {item["name"] for item in node.get("status", {}).get("leftOut", ())}
-            for name, node in cluster.mesh_nodes().items()
-        }
-        wrong = {
-            member.name: {*strangers} ^ named.get(member.name, set())
+            member.name: {
+                item["name"] for item in reported[member.name]["status"].get("leftOut", ())
+            }
             for member in cluster.joined
-            if named.get(member.name, set()) != {*strangers}
         }
+        wrong = {name: found ^ expected for name, found in named.items() if found != expected}
         return f"not, or too much, in leftOut: {wrong}" if wrong else ""
 
     with talking((one, other)) as talk:

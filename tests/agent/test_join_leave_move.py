@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from lab.agreement import silent_pods, wrong_peers
-from lab.cluster import MESH_NODES, NODES, ClusterLab
+from lab.cluster import MESH_NODES, ClusterLab
 from lab.history import Change, Devices
 from lab.member import Member
 from lab.talks import lost, talking
@@ -58,19 +58,14 @@ def test_a_node_that_joins_is_one_new_peer_everywhere_and_one_that_leaves_is_gon
 def test_a_node_that_moves_changes_one_field_everywhere(cluster: ClusterLab) -> None:
     mover, *others = reversed(cluster.joined)
     before = Devices.of(others)
-    mover.host.ip("address add 192.0.2.66/24 dev eth0")
 
     with talking((others[-1], others[-2])) as talk:
-        mover.address = "192.0.2.66"
-        cluster.change(f"{NODES}/{mover.name}/status", {"status": mover.node_status()})
+        cluster.move(mover, "192.0.2.66")
         seconds = cluster.await_peers()
         moved = Devices.of(others)
         assert silent_pods(cluster.joined) == ""
 
-        mover.address = mover.host.ipv4
-        cluster.change(f"{NODES}/{mover.name}/status", {"status": mover.node_status()})
-        cluster.await_peers()
-        mover.host.ip("address delete 192.0.2.66/24 dev eth0")
+        cluster.move_back(mover)
         back = Devices.of(others)
 
     print(f"moved in {seconds:.1f} s")  # noqa: T201 - shown by -s

@@ -101,6 +101,22 @@ class ClusterLab:
             self.server.delete(f"{MESH_NODES}/{member.name}")
             member.joined = False
 
+    def move(self, member: Member, address: str) -> None:
+        """Give a member's host another address, too, and let its Node tell of that one."""
+        member.host.ip(f"address add {address}/24 dev eth0")
+        self._tell_address(member, address)
+
+    def move_back(self, member: Member) -> None:
+        """Let a member's Node tell of the host's first address; take the other when all know."""
+        address = member.address
+        self._tell_address(member, member.host.ipv4)
+        self.await_peers()
+        member.host.ip(f"address delete {address}/24 dev eth0")
+
+    def _tell_address(self, member: Member, address: str) -> None:
+        member.address = address
+        self.change(f"{NODES}/{member.name}/status", {"status": member.node_status()})
+
     def wormhole(self, *arguments: str, timeout: float = 90) -> Outcome:
         """Run ``wormhole`` on the first host as an operator with a kubeconfig; it must succeed."""
         kubeconfig = str(self.server.kubeconfig(near=False))

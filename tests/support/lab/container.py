@@ -3,7 +3,7 @@
 What a container engine does with a manifest, as far as it restricts: a root of its own that cannot
 be written, ``/proc/sys`` and ``/sys`` read-only, of ``/dev`` the usual five, the host's folders
 where the manifest mounts them, and no capability beyond those it adds. Not played: seccomp,
-AppArmor, SELinux, cgroups, and the image, of which this machine's own files take the place.
+AppArmor, SELinux and cgroups. Without an image this machine's own files take its place.
 """
 
 import shlex
@@ -17,10 +17,13 @@ from lab.network import ROOT
 Object = dict[str, Any]
 
 _DEVICES: Final = ("null", "zero", "full", "random", "urandom")
+_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""As Debian's images have it."""
+
 _SCRIPT: Final = """
 mount -t tmpfs tmpfs /mnt
 mkdir /mnt/upper /mnt/work /mnt/root
-mount -t overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work overlay /mnt/root
+mount -t overlay -o lowerdir={image},upperdir=/mnt/upper,workdir=/mnt/work overlay /mnt/root
 at() {{ mkdir -p "/mnt/root$1" && echo "/mnt/root$1"; }}
 read_only() {{ mount -o remount,bind,ro "$1"; }}
 for folder in /proc /sys {shown}; do mount --rbind $folder $(at $folder); done
@@ -56,11 +59,13 @@ def container_command(
     shown: Collection[Path] = (),
     instead: Mapping[str, Path] | None = None,
     without: Collection[str] = (),
+    image: Path | None = None,
 ) -> tuple[str, ...]:
     """Return the argument vector that runs ``arguments`` as a container of the pod.
 
     ``shown`` are further folders, read-only. ``instead`` are host paths with what stands for them.
     ``without`` are capabilities that the container is not given although the manifest adds them.
+    ``image`` is the root to run in: nothing of this machine's programs or environment is seen there.
     """
     found = next(each for each in _containers(pod) if each["name"] == name)
     security = found["securityContext"]
@@ -68,14 +73,16 @@ def container_command(
         raise NotImplementedError(f"{name}: more rights than are played here")
     kept = [each for each in security["capabilities"].get("add", ()) if each not in without]
     script = _SCRIPT.format(
-        shown=shlex.join(map(str, dict.fromkeys((ROOT, *_interpreter(), *shown)))),
+        image=shlex.quote(str(image or "/")),
+        shown=shlex.join(map(str, dict.fromkeys((*(() if image else _program()), *shown)))),
         devices=" ".join(_DEVICES),
         mounts="\n".join(_mounts(pod, found, instead or {})),
         capabilities="".join(f",+{each.lower()}" for each in kept),
     )
     private = ("unshare", "--mount", "--propagation", "private")
     given = [f"{each['name']}={each['value']}" for each in found.get("env", ()) if "value" in each]
-    return (*private, "sh", "-euc", script, name, "env", *given, *arguments)
+    environment = ("env", "-i", f"PATH={_PATH}", *given) if image else ("env", *given)
+    return (*private, "sh", "-euc", script, name, *environment, *arguments)
 
 
 def _containers(pod: Object) -> Iterator[Object]:
@@ -83,9 +90,9 @@ def _containers(pod: Object) -> Iterator[Object]:
     yield from pod["containers"]
 
 
-def _interpreter() -> tuple[Path, ...]:
-    """Return where this Python and its packages are: they stand for the image's."""
-    return (Path(sys.prefix), Path(sys.base_prefix))
+def _program() -> tuple[Path, ...]:
+    """Return where the program, this Python and its packages are: they stand for the image's."""
+    return (ROOT, Path(sys.prefix), Path(sys.base_prefix))
 
 
 def _mounts(pod: Object, container: Object, instead: Mapping[str, Path]) -> Iterator[str]:

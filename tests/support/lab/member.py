@@ -7,6 +7,7 @@ from lab.agent import Agent
 from lab.mesh import PORT
 from lab.network import LabHost
 from lab.pods import CONFLIST, Pod
+from lab.reboot import reboot
 from lab.tunnels import Device, read_device
 
 Object = dict[str, Any]
@@ -66,6 +67,11 @@ class Member:
     def has_cni(self) -> bool:
         """Whether the kubelet could start pods here."""
         return self.host.run("test", "-s", CONFLIST, check=False).returncode == 0
+
+    def cut_power(self) -> None:
+        """Let the host reboot: its agent is gone as well, and has to be started."""
+        self.agent.kill()
+        reboot(self.host)
 
     def open_pod(self) -> Pod:
         """Start a pod here, once; return it."""
