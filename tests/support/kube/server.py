@@ -7,6 +7,7 @@ a deleted namespace stays ``Terminating``.
 import http.client
 import json
 import secrets
+import shutil
 import signal
 import socket
 import ssl
@@ -169,6 +170,21 @@ class ApiServer:
         """Start a killed server on the same port, with the same data; wait until it is ready."""
         self._apiserver.start()
         self._wait_until_ready()
+
+    def save(self, backup: Path) -> None:
+        """Copy the data as they are now, as a backup does."""
+        self._etcd.signal(signal.SIGSTOP)
+        shutil.copytree(self.folder / "etcd", backup)
+        self._etcd.signal(signal.SIGCONT)
+
+    def restore(self, backup: Path) -> None:
+        """Put saved data in the place of the present ones; the server starts again on them."""
+        for program in (self._apiserver, self._etcd):
+            program.kill()
+        shutil.rmtree(self.folder / "etcd")
+        shutil.copytree(backup, self.folder / "etcd")
+        self._etcd.start()
+        self.start_again()
 
     def compact(self) -> None:
         """Make etcd forget every version but the present one, as it does each five minutes."""
