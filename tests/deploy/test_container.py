@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from lab.agent import Agent
 from lab.container import container_command
 from lab.mesh import Mesh
 from lab.network import Lab, LabHost, Outcome
 from lab.pods import Pod, plugin_folder
 from lab.probes import ping
 from lab.requirements import missing
+from lab.waiting import wait_until
 from manifests import Object, build, one
 
 pytestmark = pytest.mark.kernel
@@ -113,6 +115,24 @@ def test_sysctls_take_the_hosts_own_folder(site: Site) -> None:
     bare = POD | {"containers": [agent | {"env": plain}]}
     refused = apply(site, pod=bare)
     assert (refused.code, "Read-only file system" in refused.stdout + refused.stderr) == (6, True)
+
+
+def test_an_agent_lives_on_these_rights_and_leaves_the_network_when_it_goes(
+    site: Site, tmp_path: Path
+) -> None:
+    agent = Agent(site.contained, tmp_path / "log")
+    arguments = ("agent", f"--from={site.mesh.state}", "--node=node-a")
+    command = site.contained.wormhole_command(*arguments)
+    contained = container_command(POD, "agent", *command, shown=[site.mesh.folder])
+    with agent.log.open("wb") as log:
+        process = site.contained.spawn(*contained, output=log, errors=log)
+    wait_until(lambda: "" if agent.answers("readyz") == ["200"] else f"log: {agent.said()}", 60)
+    site.contained.sh(
+        "ip route del 10.244.0.0/16 dev wormhole-wg0; sysctl -qw net.ipv4.ip_forward=0"
+    )
+    wait_until(lambda: f"log: {agent.said()}" if site.mesh.plan(site.contained).code else "", 60)
+    process.stop()
+    assert "10.244.0.0/16 dev wormhole-wg0" in site.contained.sh("ip route")
 
 
 def install(site: Site, folder: Path, *, without: str = "") -> Outcome:

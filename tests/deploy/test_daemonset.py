@@ -10,6 +10,7 @@ from manifests import Object, build, one
 
 from wormhole.__main__ import build_parser
 from wormhole.cluster import api
+from wormhole.thishost import paths_from
 
 AGENT = "wormhole-agent"
 
@@ -75,6 +76,26 @@ def test_these_places_of_the_host_are_seen_and_no_others(folder: str) -> None:
         "xtables-lock": ("/run/xtables.lock", "FileOrCreate"),
         "proc-sys-net": ("/proc/sys/net", "Directory"),
     }
+
+
+@pytest.mark.parametrize("folder", ["base", "gitops"])
+def test_only_its_network_is_the_hosts(folder: str) -> None:
+    pod = pod_of(folder)
+    assert {key: pod.get(key) for key in ("hostNetwork", "hostPID", "hostIPC")} == {
+        "hostNetwork": True,
+        "hostPID": None,
+        "hostIPC": None,
+    }
+
+
+def test_masters_out_of_a_secret_are_for_the_agents_eyes() -> None:
+    pod = pod_of("gitops", "psk-volume")
+    [volume] = [found["secret"] for found in pod["volumes"] if found["name"] == "psk"]
+    [mount] = [
+        found for found in containers_of(pod)["agent"]["volumeMounts"] if found["name"] == "psk"
+    ]
+    assert (volume["secretName"], oct(volume["defaultMode"])) == (api.PSK_SECRET, "0o400")
+    assert Path(mount["mountPath"]) == paths_from(parse(pod, "agent")).masters
 
 
 def test_every_volume_is_mounted_and_every_mount_has_one() -> None:

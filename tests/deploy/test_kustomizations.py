@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from manifests import DEPLOY, Object, build, one, read, read_kustomization
+from manifests import DEPLOY, Object, build, one, patch, read, read_kustomization
 
 FOLDERS = ["base", "gitops", "admission"]
 COMPONENTS = sorted(path.name for path in (DEPLOY / "components").iterdir())
@@ -29,7 +29,7 @@ def named_in(folder: Path) -> set[Path]:
     for name in (*said.get("resources", ()), *said.get("components", ())):
         path = (folder / name).resolve()
         named |= named_in(path) if path.is_dir() else {path}
-    return named | {folder / patch["path"] for patch in said.get("patches", ())}
+    return named | {folder / change["path"] for change in said.get("patches", ())}
 
 
 def test_every_manifest_is_named_by_a_kustomization() -> None:
@@ -66,15 +66,21 @@ def test_every_component_goes_with_both_ways_to_install(
     assert (changed != plain) == bool(components)
 
 
-def test_a_component_stops_when_what_it_stands_on_has_moved() -> None:
+BY_PLACE = [
+    path
+    for path in sorted(DEPLOY.rglob("daemonset.patch.yaml"))
+    if any("/containers/0/" in each["path"] for each in read(path)[0])
+]
+
+
+@pytest.mark.parametrize("path", BY_PLACE, ids=lambda path: path.parent.name)
+def test_a_patch_stops_when_the_agent_is_not_where_it_looks(path: Path) -> None:
     moved = one(build("base"), "DaemonSet", "wormhole-agent")
-    moved["spec"]["template"]["spec"]["containers"][0]["name"] = "another"
-    for path in DEPLOY.rglob("daemonset.patch.yaml"):
-        [operations] = read(path)
-        first = next(
-            index for index, each in enumerate(operations) if "ontainers/0/" in each["path"]
-        )
-        assert operations[first]["op"] == "test", path
+    containers = moved["spec"]["template"]["spec"]["containers"]
+    containers.insert(0, containers[0] | {"name": "another"})
+    [operations] = read(path)
+    with pytest.raises(ValueError, match=r"/containers/0/name: 'another' is not 'agent'$"):
+        patch(moved, operations, {"kind": "DaemonSet", "name": "wormhole-agent"})
 
 
 def kustomize() -> list[str] | None:

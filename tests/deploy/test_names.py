@@ -15,8 +15,8 @@ VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 ACCOUNT = "wormhole-agent"
 BASE = build("base")
 EVERYTHING = [
-    *build("base", "load-module", "podmonitor", "userspace-wireguard"),
-    *build("gitops"),
+    *build("base", "host-pids", "load-module", "podmonitor", "userspace-wireguard"),
+    *build("gitops", "psk-volume"),
     *build("admission"),
 ]
 

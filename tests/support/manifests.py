@@ -55,13 +55,14 @@ def _apply(objects: list[Object], folder: Path) -> list[Object]:
         found += _build(path) if path.is_dir() else read(path)
     for name in said.get("components", ()):
         found = _apply(found, folder / name)
-    for patch in said.get("patches", ()):
-        [operations] = read(folder / patch["path"])
-        found = [_patch(each, operations, patch["target"]) for each in found]
+    for change in said.get("patches", ()):
+        [operations] = read(folder / change["path"])
+        found = [patch(each, operations, change["target"]) for each in found]
     return found
 
 
-def _patch(document: Object, operations: list[Object], target: dict[str, str]) -> Object:
+def patch(document: Object, operations: list[Object], target: dict[str, str]) -> Object:
+    """Return an object, changed if it is the target. A ``test`` that fails raises ValueError."""
     if (document["kind"], document["metadata"]["name"]) != (target["kind"], target["name"]):
         return document
     patched = copy.deepcopy(document)
