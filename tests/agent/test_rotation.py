@@ -2,7 +2,7 @@
 
 import pytest
 from lab.agreement import silent_pods
-from lab.cluster import MESH, ClusterLab
+from lab.cluster import ClusterLab
 from lab.history import Change, Devices
 from lab.mesh import expected_psk
 from lab.talks import lost, talking
@@ -14,13 +14,13 @@ pytestmark = pytest.mark.agent
 def test_rotating_the_pre_shared_key_loses_no_packet(cluster: ClusterLab) -> None:
     one, other, third, fourth, *_ = cluster.joined
     before = Devices.of(cluster.joined)
-    old = cluster.server.admin.get(MESH)["spec"]["presharedKeyEpoch"]
+    old = cluster.epoch()
 
     with talking((one, other), (third, fourth)) as talk:
         said = cluster.wormhole("psk", "rotate")
         cluster.await_peers()
 
-    new = cluster.server.admin.get(MESH)["spec"]["presharedKeyEpoch"]
+    new = cluster.epoch()
     after = Devices.of(cluster.joined)
     assert new != old, said
     assert {*cluster.masters()} == {new}, said

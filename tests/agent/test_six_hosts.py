@@ -6,7 +6,7 @@ import pytest
 from lab.agreement import condition, silent_pods
 from lab.cluster import NODES, ClusterLab
 from lab.mesh import PORT, expected_psk
-from lab.six import EPOCH, Six
+from lab.six import Six
 
 pytestmark = pytest.mark.agent
 
@@ -50,6 +50,7 @@ def test_each_node_publishes_what_its_node_says_and_is_owned_by_it(cluster: Clus
 
 def test_each_node_reports_what_it_has_come_to(cluster: ClusterLab) -> None:
     cluster.await_status()
+    epoch = cluster.epoch()
     reports = {name: item["status"] for name, item in cluster.mesh_nodes().items()}
 
     assert {name: condition(status, "Degraded")["status"] for name, status in reports.items()} == (
@@ -59,10 +60,10 @@ def test_each_node_reports_what_it_has_come_to(cluster: ClusterLab) -> None:
         dict.fromkeys(reports, "False")
     )
     assert {name: status["presharedKeyEpoch"] for name, status in reports.items()} == (
-        dict.fromkeys(reports, EPOCH)
+        dict.fromkeys(reports, epoch)
     )
     assert {name: status["heldPresharedKeyEpochs"] for name, status in reports.items()} == {
-        name: [EPOCH] for name in reports
+        name: [epoch] for name in reports
     }
     assert len({status["desiredDigest"] for status in reports.values()}) == 6
 
@@ -75,10 +76,11 @@ def test_probes_answer_that_all_is_well(cluster: ClusterLab) -> None:
 
 
 def test_one_master_was_made_and_every_pair_derives_its_key_from_it(cluster: ClusterLab) -> None:
-    master = cluster.masters()[EPOCH]
+    epoch = cluster.epoch()
+    master = cluster.masters()[epoch]
     devices = [member.device() for member in cluster.joined]
 
     assert [{key: peer.preshared for key, peer in device.peers.items()} for device in devices] == [
-        {key: expected_psk(master, EPOCH, device.key, key) for key in device.peers}
+        {key: expected_psk(master, epoch, device.key, key) for key in device.peers}
         for device in devices
     ]

@@ -136,6 +136,11 @@ class ClusterLab:
         found: Object = self.mesh_nodes().get(name, {}).get("status", {})
         return found
 
+    def epoch(self) -> str:
+        """Return the epoch that the Mesh names now."""
+        epoch: str = self.server.admin.get(MESH)["spec"]["presharedKeyEpoch"]
+        return epoch
+
     def masters(self) -> dict[str, str]:
         """Return each epoch's master (base64), as the Secret has it."""
         data: dict[str, str] = self.server.admin.get(SECRET).get("data") or {}
