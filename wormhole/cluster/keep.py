@@ -56,8 +56,9 @@ def keep_node(node: Object) -> Object:
     if spec:
         kept["spec"] = spec
     addresses = _section(node, "status").get("addresses")
-    if isinstance(addresses, list) and addresses:
-        kept["status"] = {"addresses": [each for each in addresses if _is_address(each)]}
+    if isinstance(addresses, list):
+        addresses = [each for each in addresses if _is_address(each)]
+        kept |= {"status": {"addresses": addresses}} if addresses else {}
     return kept
 
 

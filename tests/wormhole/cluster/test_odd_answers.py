@@ -1,9 +1,10 @@
 """What no API server would answer, and what stands between it and us may."""
 
+import socket
 from pathlib import Path
 
 import pytest
-from kube.answers import answering
+from kube.answers import Answers, answering
 
 from wormhole.cluster.api import Object
 from wormhole.cluster.connection import connect
@@ -46,6 +47,16 @@ def test_nobody_is_redirected_with_a_token(tmp_path: Path) -> None:
         said = refuse(tmp_path, status=302, headers={"Location": other.url})
         assert other.asked == []
     assert said == f"GET {PATH}: 302 Found"
+
+
+def test_who_takes_a_connection_and_says_nothing_costs_the_connect_timeout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wormhole.cluster.connection.CONNECT_TIMEOUT", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as mute, pytest.raises(ApiError) as caught:
+        path = Answers(url=f"https://127.0.0.1:{mute.getsockname()[1]}").kubeconfig(tmp_path)
+        connect(path).get(PATH)
+    assert str(caught.value) == f"GET {PATH}: Silent: nothing came in time"
 
 
 def test_a_cut_answer_is_an_error(tmp_path: Path) -> None:
