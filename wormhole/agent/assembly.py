@@ -1,5 +1,6 @@
 """The agent's parts, put together, run until somebody says stop, and taken apart again."""
 
+import gc
 import logging
 import random
 import signal
@@ -68,7 +69,7 @@ def run_agent(options: Options) -> int:
     create_key(Files(), options.paths)
     agent = _Agent(options, logger)
     logger.info("started", extra={"fields": _introduce(options)})
-    with _stopping_on_signals(agent.loop.stop), agent.running():
+    with collecting_garbage(), _stopping_on_signals(agent.loop.stop), agent.running():
         agent.loop.run()
     logger.info("ended: the network stays as it is")
     return Exit.OK
@@ -204,6 +205,23 @@ def _introduce(options: Options) -> tuple[tuple[str, str], ...]:
         ("from", str(options.state) if options.state else "cluster"),
         ("listen", options.listen or "none"),
     )
+
+
+@contextmanager
+def collecting_garbage() -> Iterator[None]:
+    """Run the cyclic garbage collector, which the command line stops for commands that soon end.
+
+    What is imported by now stays for good, so it is not walked at every collection.
+    """
+    was_on = gc.isenabled()
+    gc.freeze()
+    gc.enable()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        if not was_on:
+            gc.disable()
 
 
 @contextmanager
