@@ -38,7 +38,7 @@ check: $(INSTALLED) ## Lint, types, import contracts
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/mypy --no-error-summary -p lab -p kube
-	@$(BIN)/mypy --no-error-summary -m demo -m narrator -m make_crds
+	@$(BIN)/mypy --no-error-summary -m demo -m narrator -m lock -m make_crds
 	@$(BIN)/lint-imports > $(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
 	@echo "check: format, lint, types and import contracts hold"
 
@@ -50,6 +50,10 @@ golden: $(INSTALLED) ## Rewrite the expected files in fixtures/
 .PHONY: crds
 crds: $(INSTALLED) ## Rewrite deploy/base/crds from schemas/
 	@$(BIN)/python tools/make_crds.py
+
+.PHONY: lock
+lock: $(INSTALLED) ## Pin the image's Python packages, by hash (Python 3.11)
+	@$(BIN)/python tools/lock.py
 
 .PHONY: bench
 bench: $(INSTALLED) ## Run the benchmarks

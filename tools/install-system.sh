@@ -4,6 +4,7 @@
 #   base  what make and the Python environment need
 #   lab   what `make demo` and the tests in network namespaces need
 #   vm    what the tests in a virtual machine need
+#   image what the tests of the container image's file system need
 #   api   what the tests with a real Kubernetes API server need, besides that server itself
 #
 # Without arguments all groups. Not root, or no apt-get: says what is missing and goes on; whoever
@@ -36,6 +37,8 @@ lab tcpdump has tcpdump
 lab util-linux has nsenter && has setpriv
 lab wireguard-go has wireguard-go
 lab wireguard-tools has wg
+image debian-archive-keyring test -e /usr/share/keyrings/debian-archive-keyring.gpg
+image debootstrap has debootstrap
 vm busybox-static has busybox
 vm cpio has cpio
 vm qemu-system-x86 has qemu-system-x86_64
@@ -53,7 +56,7 @@ choose() { # the first of several packages that apt knows, else the last
 
 missing=()
 while read -r group package probe; do
-  [[ " ${*:-base lab vm api} " == *" $group "* ]] || continue
+  [[ " ${*:-base lab vm api image} " == *" $group "* ]] || continue
   eval "$probe" >/dev/null 2>&1 || missing+=("$package")
 done < <(wanted)
 

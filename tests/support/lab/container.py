@@ -52,7 +52,7 @@ _MADE: Final = {
 """What the kubelet does before it mounts a host path of that type."""
 
 
-def container_command(
+def container_command(  # noqa: PLR0913 - each is something that a runtime is told
     pod: Object,
     name: str,
     *arguments: str,
@@ -65,7 +65,7 @@ def container_command(
 
     ``shown`` are further folders, read-only. ``instead`` are host paths with what stands for them.
     ``without`` are capabilities that the container is not given although the manifest adds them.
-    ``image`` is the root to run in: nothing of this machine's programs or environment is seen there.
+    ``image`` is the root to run in, without this machine's programs and environment.
     """
     found = next(each for each in _containers(pod) if each["name"] == name)
     security = found["securityContext"]
