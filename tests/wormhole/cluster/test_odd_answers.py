@@ -53,9 +53,11 @@ def test_who_takes_a_connection_and_says_nothing_costs_the_connect_timeout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("wormhole.cluster.connection.CONNECT_TIMEOUT", 0.3)
-    with socket.create_server(("127.0.0.1", 0)) as mute, pytest.raises(ApiError) as caught:
-        path = Answers(url=f"https://127.0.0.1:{mute.getsockname()[1]}").kubeconfig(tmp_path)
-        connect(path).get(PATH)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        server = Answers(url=f"https://127.0.0.1:{mute.getsockname()[1]}")
+        connection = connect(server.kubeconfig(tmp_path))
+        with pytest.raises(ApiError) as caught:
+            connection.get(PATH)
     assert str(caught.value) == f"GET {PATH}: Silent: nothing came in time"
 
 
