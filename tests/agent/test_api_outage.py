@@ -72,6 +72,6 @@ def cut_power_and_start(cluster: ClusterLab, member: Member) -> float:
     began = time.monotonic()
     member.agent.start()
     wait_until(lambda: "" if len(member.device().peers) == 5 else "not five peers", 40)
-    member.open_pod().restart()
+    member.restart_pod()
     wait_until(lambda: reaches_all(cluster, member), 20)
     return time.monotonic() - began

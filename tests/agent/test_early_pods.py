@@ -30,7 +30,7 @@ def early(cluster: ClusterLab) -> Iterator[Member]:
 def restart_pod(member: Member) -> str:
     """Do what a kubelet does with a pod whose host was rebooted; say why it failed, if it did."""
     try:
-        member.open_pod().restart()
+        member.restart_pod()
     except LabError as error:
         return str(error)
     return ""

@@ -6,9 +6,10 @@ controller manager. So nobody collects garbage: :meth:`ClusterLab.leave` deletes
 itself, which the garbage collector would do for the owner reference.
 """
 
+import time
 from base64 import b64decode
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -17,8 +18,10 @@ from kube.audit import Entry
 from kube.server import ApiServer
 from lab.agreement import silent_pods, wrong_peers, wrong_status
 from lab.capture import Capture, Packet
+from lab.events import Events
 from lab.member import Member, Object
 from lab.mesh import API_VERSION, OVERLAY, PORT
+from lab.namespace import LabError
 from lab.network import ROUTER_IPV4, Lab, Outcome
 from lab.waiting import wait_until
 from manifests import build
@@ -29,6 +32,7 @@ MESH_NODES: Final = "/apis/wormhole.dev/v1alpha1/meshnodes"
 SECRET: Final = "/api/v1/namespaces/wormhole-system/secrets/wormhole-psk"
 ACCOUNT: Final = "system:serviceaccount:wormhole-system:wormhole-agent"
 MERGE: Final = "application/merge-patch+json"
+_FORWARD_DELAY: Final = 16.0
 
 
 class ClusterLab:
@@ -175,7 +179,34 @@ class ClusterLab:
             member.host.settle()
         return wait_until(lambda: silent_pods(chosen, patience=1), timeout)
 
+    def await_silence(self, attempts: int = 15) -> None:
+        """Wait until no host tells of anything for a second.
+
+        Of a new pod's port the bridge tells once more when its forward delay of 15 s has passed
+        (``br_forward_delay_timer_expired``, net/bridge/br_stp_timer.c).
+
+        Raises:
+            LabError: some host never falls silent.
+
+        """
+        youngest = max((member.pod_since for member in self.joined), default=0.0)
+        time.sleep(max(0.0, youngest + _FORWARD_DELAY - time.monotonic()))
+        loud: dict[str, tuple[str, ...]] = {}
+        for _ in range(attempts):
+            with self.listening() as monitors:
+                time.sleep(1)
+            loud = {name: monitor.seen for name, monitor in monitors.items() if monitor.seen}
+            if not loud:
+                return
+        raise LabError(f"no silence: {loud}")
+
     # --- what is seen ---
+
+    @contextmanager
+    def listening(self) -> Iterator[dict[str, Events]]:
+        """Record what each joined host's kernel tells of while the context is open."""
+        with ExitStack() as stack:
+            yield {member.name: stack.enter_context(Events(member.host)) for member in self.joined}
 
     def plaintext(self, capture: Capture) -> tuple[Packet, ...]:
         """Return what was on the wire that should not have been.

@@ -1,5 +1,6 @@
 """Turn a host of the laboratory into a node of a cluster: its Node object, its agent, its pod."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ class Member:
             host, log, *("--from", "cluster", "--node", host.name, "--kubeconfig", str(kubeconfig))
         )
         self.pod: Pod | None = None
+        self.pod_since = 0.0
+        """When its pod was plugged in last, on the monotonic clock."""
 
     @property
     def name(self) -> str:
@@ -77,7 +80,13 @@ class Member:
         """Start a pod here, once; return it."""
         if self.pod is None:
             self.pod = Pod(self.host, f"pod-{self.host.number}").__enter__()
+            self.pod_since = time.monotonic()
         return self.pod
+
+    def restart_pod(self) -> None:
+        """Make the pod anew after a reboot, as the kubelet does."""
+        self.open_pod().restart()
+        self.pod_since = time.monotonic()
 
     def close_pod(self) -> None:
         """End the pod."""
