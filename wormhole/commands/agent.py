@@ -68,12 +68,29 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_host_folders(parser)
 
 
+def check_node(name: str) -> None:
+    """Refuse a name that no node can have: it would be waited for for ever.
+
+    Raises:
+        Problems: it is not a Kubernetes name.
+
+    """
+    from schemas.problems import Problem, Problems  # noqa: PLC0415 - as below
+    from schemas.validate import violations  # noqa: PLC0415
+
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}
+    found = violations(node, "node")
+    if found:
+        raise Problems(Problem(object="--node", value=each.value, rule=each.rule) for each in found)
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM or Ctrl-C."""
     from schemas.problems import Problems  # noqa: PLC0415 - only the agent pays for its parts
     from wormhole import thishost  # noqa: PLC0415
     from wormhole.agent.assembly import Options, run_agent  # noqa: PLC0415
 
+    check_node(arguments.node)
     if arguments.origin != CLUSTER and (arguments.endpoint or arguments.kubeconfig):
         raise Problems.one("--endpoint and --kubeconfig go with --from cluster")
     thishost.require_root()
