@@ -22,6 +22,8 @@ _LOG: Final = logging.getLogger("wormhole.agent")
 
 _ECHO: Final = 5.0
 """Seconds that a watch may take to show what was published."""
+_STALE: Final = 60.0
+"""Seconds for which an answer about the Secret stands while the watch shows something older."""
 _TURNS: Final = 100
 """Turns that may wait to be told; older ones are superseded by what came after them."""
 
@@ -117,21 +119,22 @@ class HoldMasters:
         self._epoch_in_use = epoch_in_use
         self._on_change = on_change
         self._told: tuple[str, ...] = ()
+        self._answer: Mapping[str, str] = {}
+        self._answered: tuple[str, Mapping[str, Object]] | None = None
+        """The epoch that was asked for, and what the watch showed of the Secret then."""
+        self._until = 0.0
         self.held: tuple[str, ...] = ()
         """The epochs whose master this host holds, as last seen."""
 
     def run(self, now: float) -> None:
         """Make sure of the Mesh's epoch, then of the files."""
-        del now
         meshes, secret = self._meshes(), self._secret()
         if not meshes.synced:
             return
         epoch = _find_epoch(meshes)
         entries = _entries_of(secret)
         if epoch is not None and epoch not in entries and secret.synced:
-            entries = ensure_master(
-                self._api, self._namespace, epoch, held=_read_held(self._files, self._paths, epoch)
-            )
+            entries = self._ensure(epoch, secret.objects, now)
         in_use = {each for each in (epoch, self._epoch_in_use()) if each}
         held = hold_masters(self._files, self._paths, entries, in_use)
         if held.remarks != self._told:
@@ -145,6 +148,19 @@ class HoldMasters:
 
     def due(self, now: float) -> None:
         """Return None: the watches poke."""
+
+    def _ensure(self, epoch: str, seen: Mapping[str, Object], now: float) -> Mapping[str, str]:
+        """Let the Secret have the epoch's entry; return all entries.
+
+        What was answered stands while the watch shows what it showed before: its echo is on the
+        way, and whatever changes in the cluster meanwhile makes the clerk look here again.
+        """
+        asked = self._answered
+        if asked is None or asked[0] != epoch or asked[1] is not seen or now >= self._until:
+            held = _read_held(self._files, self._paths, epoch)
+            self._answer = ensure_master(self._api, self._namespace, epoch, held=held)
+            self._answered, self._until = (epoch, seen), now + _STALE
+        return self._answer
 
 
 def _find_epoch(meshes: Snapshot) -> str | None:

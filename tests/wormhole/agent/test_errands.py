@@ -169,3 +169,25 @@ def test_no_entry_is_made_before_the_secret_has_been_read(paths: Paths) -> None:
     errand.run(100.0)
     assert server.requests == []
     assert errand.held == ()
+
+
+def test_while_its_echo_is_on_the_way_an_entry_is_asked_for_once(paths: Paths) -> None:
+    """Any change in the cluster makes the clerk look; without the watch no echo ever comes."""
+    server, secret = Server(), Seen(wormhole_psk={})
+    errand = holding(server, paths, secret, [])
+    for second in range(60):
+        errand.run(100.0 + second)
+    assert len(server.requests) == 2
+    errand.run(160.0)
+    assert [request.split()[0] for request in server.requests] == ["GET", "PUT", "GET"]
+
+
+def test_an_entry_that_was_lost_again_is_asked_for_at_once(paths: Paths) -> None:
+    server, secret = Server(), Seen(wormhole_psk={})
+    errand = holding(server, paths, secret, [])
+    errand.run(100.0)
+    secret.objects = {"wormhole-psk": server.secret}
+    errand.run(100.1)
+    secret.objects = {"wormhole-psk": {}}
+    errand.run(100.2)
+    assert len(server.requests) == 3
