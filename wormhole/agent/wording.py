@@ -13,8 +13,11 @@ LIMIT: Final = 1024
 """Bytes of a message: what events.k8s.io takes (``NoteLengthLimit``), and enough for a reader."""
 
 _CUT: Final = " ..."
-_KEY: Final = re.compile(r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{43}|[A-Za-z0-9+/]{59})=")
-"""32 bytes in base64, as key files have them; and that in base64 again, as Secrets have it."""
+_KEY: Final = re.compile(
+    r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{43}=|[A-Za-z0-9+/]{59}=|[A-Za-z0-9+/]{58}0K(?![A-Za-z0-9+/]))"
+)
+"""32 bytes in base64, as key files have them; and that in base64 again, as Secrets have it, without
+a line end and with one (``=`` and a line feed are ``0K``)."""
 _WHOLE: Final = (Action.CREATE, Action.DELETE)
 
 

@@ -32,6 +32,7 @@ from wormhole.agent.report import make_report
 from wormhole.agent.trouble import find_troubles
 from wormhole.agent.turn import Hindrance, Turn
 from wormhole.agent.wording import clip, redact
+from wormhole.psk.epochs import encode_master
 
 KEY = "kPk3Cq0YvVwqHkIu8n7A0o0yq0Gg4m3cV1uTzJrXb1E="
 
@@ -355,6 +356,7 @@ def test_a_key_that_somebody_quotes_to_us_is_not_passed_on() -> None:
     twice = "a1BrM0NxMFl2VndxSGtJdThuN0EwbzB5cTBHZzRtM2NWMXVUekpyWGIxRT0="
     assert redact(f"data: Invalid value: {KEY!r}") == "data: Invalid value: '(a key)'"
     assert redact(f"{twice}, {twice}") == "(a key), (a key)"
+    assert redact(f"data: {encode_master(bytes(range(32)))}") == "data: (a key)"  # with a line end
     digest_and_path = f"{DIGEST} /var/lib/wormhole/a/quite/long/path/to/a/file/of/some/kind"
     assert redact(digest_and_path) == digest_and_path
     outcome = Outcome(**_fields_of(make_outcome()) | {"trouble": (f"said {KEY}",)})
