@@ -9,7 +9,7 @@ import pytest
 import yaml
 from manifests import DEPLOY, Object, build, one, patch, read, read_kustomization
 
-FOLDERS = ["base", "gitops", "admission"]
+FOLDERS = ["base", "gitops", "admission", "alerts"]
 COMPONENTS = sorted(path.name for path in (DEPLOY / "components").iterdir())
 ALONE = {"mesh.example.yaml"}
 
