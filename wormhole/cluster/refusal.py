@@ -1,5 +1,6 @@
 """Turn what the server, or the way to it, answered instead into an :class:`ApiError`."""
 
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
@@ -42,8 +43,23 @@ def parse_status(request: str, document: Object) -> ApiError:
     reason = _text(document.get("reason")) or UNREADABLE
     if _carries_secret(request) and code not in _QUOTES_NOTHING:
         return ApiError(request, code, reason, "the answer may quote a secret and is not shown")
-    causes = _parse_causes(document.get("details"))
-    return ApiError(request, code, reason, _text(document.get("message")), causes)
+    details = document.get("details")
+    message = _name_right(code, _text(document.get("message")), details)
+    return ApiError(request, code, reason, message, _parse_causes(details))
+
+
+def _name_right(code: int, message: str, details: object) -> str:
+    """Return what a refusal says, and the right that is missing where the server leaves it out.
+
+    It does for what is applied or replaced and is not there: whether it may be created is asked
+    late, and the answer has neither verb nor resource (``withAuthorization`` in apiserver's
+    ``endpoints/handlers/create.go``).
+    """
+    if code != HTTPStatus.FORBIDDEN or not message.endswith("is forbidden: "):
+        return message
+    kind = _text(details.get("kind")) if isinstance(details, dict) else ""
+    what = f'resource "{kind}"' if kind else "it"
+    return f"{message}it is not there yet, and the account cannot create {what}"
 
 
 def explain_failure(request: str, error: Exception) -> ApiError:
