@@ -137,7 +137,11 @@ class WebServer(ThreadingHTTPServer):
                 self._evict()
         with self._lock:
             self._asked[request] = False
-        super().process_request(request, client_address)
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread to be had: nobody else would give the place back
+            self._places.release()
+            raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
         """Answer, and give the place back."""
