@@ -22,6 +22,8 @@ _LOG: Final = logging.getLogger("wormhole.agent")
 
 _ECHO: Final = 5.0
 """Seconds that a watch may take to show what was published."""
+_LONGEST_PAUSE: Final = 60.0
+"""Seconds between two publications at most: each costs every agent of the mesh a turn."""
 _STALE: Final = 60.0
 """Seconds for which an answer about the Secret stands while the watch shows something older."""
 _TURNS: Final = 100
@@ -44,7 +46,11 @@ See = Callable[[], Snapshot]
 
 
 class Publish:
-    """Publishes this node's MeshNode whenever the API says something else."""
+    """Publishes this node's MeshNode whenever the API says something else.
+
+    Each time in a row it waits twice as long before the next: another host may have the same name
+    by mistake, and the two would outdo each other as fast as the server answers.
+    """
 
     name = "publish this node"
 
@@ -66,6 +72,8 @@ class Publish:
         self._meshnodes = meshnodes
         self._answered: tuple[Object | None, Object | None, str] | None = None
         self._until = 0.0
+        self._pause = 0.0
+        self._next = float("-inf")
 
     def run(self, now: float) -> None:
         """Publish, once both lists are known: what is missing from half a list may be there.
@@ -77,19 +85,22 @@ class Publish:
             return
         key = load_key(self._files, self._paths)[0]
         known = meshnodes.objects.get(self._node), nodes.objects.get(self._node), key
-        if known == self._answered and now < self._until:
+        if now < self._next or (known == self._answered and now < self._until):
             return
         done = self._publisher.publish(*known)
         if done.changed:
             self._answered, self._until = known, now + _ECHO
+            in_a_row = now < self._next + _LONGEST_PAUSE
+            self._pause = min(_LONGEST_PAUSE, 2 * self._pause) if in_a_row else 1.0
+            self._next = now + self._pause
         for remark in done.remarks:
             _LOG.warning("published MeshNode/%s: %s", self._node, remark)
         if done.changed:
             _LOG.info("published MeshNode/%s: %s", self._node, ", ".join(done.fields))
 
     def due(self, now: float) -> float | None:
-        """Return when to look whether the echo has come; otherwise the watches poke."""
-        return self._until if now < self._until else None
+        """Return when to look again, also whether the echo has come; else the watches poke."""
+        return min((moment for moment in (self._next, self._until) if now < moment), default=None)
 
 
 class HoldMasters:
@@ -196,9 +207,17 @@ class Tell:
     name = "status"
 
     def __init__(
-        self, api: Api, *, node: str, meshnodes: See, uid_of: Callable[[str], str]
+        self,
+        api: Api,
+        *,
+        node: str,
+        meshnodes: See,
+        uid_of: Callable[[str], str],
+        on_trouble: Callable[[], None] = lambda: None,
     ) -> None:
+        """Take ``on_trouble``, which is called when :attr:`api_error` may have changed."""
         self._api = api
+        self._on_trouble = on_trouble
         self._node = node
         self._meshnodes = meshnodes
         self._turns: deque[Turn] = deque(maxlen=_TURNS)
@@ -235,6 +254,7 @@ class Tell:
             self._teller.observe(turn, now)
         writer.flush(now)
         self._teller.flush(now)
+        self._on_trouble()
 
     def due(self, now: float) -> float | None:
         """Return when something that was put off may be sent."""

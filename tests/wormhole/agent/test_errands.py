@@ -118,13 +118,35 @@ def test_once_the_echo_has_come_there_is_nothing_to_wait_for(paths: Paths) -> No
     assert errand.due(111.0) is None
 
 
-def test_a_node_that_changes_is_published_at_once(paths: Paths) -> None:
+def test_a_node_that_changes_is_published_soon(paths: Paths) -> None:
     server, nodes = Server(), Seen(node_a=NODE)
     errand = publishing(server, paths, nodes, Seen())
     errand.run(100.0)
     nodes.objects = {"node-a": NODE | {"spec": {"podCIDRs": ["10.244.9.0/24"]}}}
     errand.run(100.1)
+    assert errand.due(100.1) == 101.0
+    errand.run(101.0)
     assert len(server.requests) == 2
+
+
+def test_two_hosts_of_one_name_do_not_outdo_each_other_as_fast_as_they_can(paths: Paths) -> None:
+    server, meshnodes = Server(), Seen()
+    errand = publishing(server, paths, Seen(node_a=NODE), meshnodes)
+    for tenth in range(600):
+        errand.run(100.0 + tenth / 10)
+        twin = server.applied | {"spec": server.applied["spec"] | {"publicKey": f"twin {tenth}"}}
+        meshnodes.objects = {"node-a": twin}
+    assert len(server.requests) == 6  # after 0, 1, 3, 7, 15 and 31 seconds
+    assert errand.due(159.9) == 163.0
+
+
+def test_a_node_that_has_been_quiet_is_published_at_once_again(paths: Paths) -> None:
+    server, nodes = Server(), Seen(node_a=NODE)
+    errand = publishing(server, paths, nodes, Seen())
+    for now in (100.0, 200.0, 300.0):
+        nodes.objects = {"node-a": NODE | {"spec": {"podCIDRs": [f"10.{now:.0f}.0.0/24"]}}}
+        errand.run(now)
+    assert len(server.requests) == 3
 
 
 def holding(server: Server, paths: Paths, secret: Seen, changes: list[str]) -> HoldMasters:
