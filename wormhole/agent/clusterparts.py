@@ -54,13 +54,19 @@ class ClusterParts:
         self._applied_epoch: str | None = None
         self._api = connect(kubeconfig)
 
+        self._told_error = ""
+
+        def note_error(error: ApiError) -> None:
+            count_error(error)
+            self._notice_trouble()
+
         def watch(path: str, keep: Keep, only: str = "") -> Reflector:
             return Reflector(
                 self._api,
                 path,
                 keep=keep,
                 on_change=self._notice,
-                on_error=count_error,
+                on_error=note_error,
                 field_selector=f"metadata.name={only}" if only else "",
             )
 
@@ -79,7 +85,11 @@ class ClusterParts:
             on_change=lambda: wake(Cause.FILE),
         )
         self._tell = Tell(
-            self._api, node=node, meshnodes=self._meshnodes.snapshot, uid_of=self._find_uid
+            self._api,
+            node=node,
+            meshnodes=self._meshnodes.snapshot,
+            uid_of=self._find_uid,
+            on_trouble=self._notice_trouble,
         )
         publish = Publish(
             Publisher(self._api, node, endpoint),
@@ -92,7 +102,7 @@ class ClusterParts:
         self._clerk = Clerk(
             [publish, self._masters, self._tell],
             chance=chance,
-            on_trouble=lambda: wake(Cause.RETRY),
+            on_trouble=self._notice_trouble,
         )
         self.source = ClusterSource(
             NodeName(node),
@@ -125,9 +135,10 @@ class ClusterParts:
     def tell(self) -> Facts:
         """Return how it stands with the API, for a turn."""
         own = self._meshnodes.snapshot().objects.get(self._node, {})
+        self._told_error = self._find_error()
         return {
             "held_epochs": self._masters.held,
-            "api_error": self._find_error(),
+            "api_error": self._told_error,
             "generation": own.get("metadata", {}).get("generation", 0),
         }
 
@@ -142,6 +153,11 @@ class ClusterParts:
     def _notice(self) -> None:
         self._wake(Cause.CLUSTER)
         self._clerk.poke()
+
+    def _notice_trouble(self) -> None:
+        """Call for a turn when there is more, less or something else to tell of the API."""
+        if self._find_error() != self._told_error:
+            self._wake(Cause.RETRY)
 
     def _find_uid(self, about: str) -> str:
         """Return the uid of ``MeshNode/name``, by which ``kubectl describe`` finds its Events."""
