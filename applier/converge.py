@@ -10,7 +10,7 @@ from applier.host import Host
 from applier.kinds.cni import CNI
 from applier.kinds.links import LINKS
 from applier.kinds.wireguard import DevicePeer
-from applier.memory import store_applied, store_attempted
+from applier.memory import load_applied, store_applied, store_attempted
 from applier.outcome import Announce, Outcome, Progress, announce_nothing, be_silent
 from applier.paths import Paths
 from applier.plan import Plan
@@ -54,7 +54,8 @@ def converge(  # noqa: PLR0913 - the one entry for every caller; all but two by 
     """Make the host what the desired state says, verify it, revert on failure.
 
     The caller holds the host's lock. A host that has converged is not written to at all. Peers
-    with these keys are known to leave, so that losing them needs no permission.
+    with these keys are known to leave, so that losing them needs no permission; nor does the old
+    key of a node that has another one now.
 
     Raises:
         Problems, Unobservable, Unsupported: as :func:`plan`; nothing was written.
@@ -64,6 +65,9 @@ def converge(  # noqa: PLR0913 - the one entry for every caller; all but two by 
     planned = _plan(resolved, before)
     announce(planned)
     refused = "" if allow_mass_delete else judge_deletions(before, expected_to_leave)
+    if refused:
+        replaced = _find_replaced(load_applied(host, paths), resolved)
+        refused = judge_deletions(before, {*expected_to_leave, *replaced})
     if refused:
         return Outcome(plan=planned, left=planned, refused=refused)
     if is_converged(planned):
@@ -90,6 +94,14 @@ def judge_deletions(situation: Situation, expected_to_leave: Collection[PublicKe
     if leaving <= FEW or leaving * SHARE <= len(owned):
         return ""
     return f"the plan removes {leaving} of {len(owned)} objects, which is more than a fifth"
+
+
+def _find_replaced(applied: ResolvedHost | None, resolved: ResolvedHost) -> set[PublicKey]:
+    """Return the old keys of nodes that stay: all hosts of a mesh may rotate theirs in one go."""
+    before = applied.peers if applied else {}
+    stay = before.keys() & resolved.peers.keys()
+    current = {peer.public_key for peer in resolved.peers.values()}
+    return {before[name].public_key for name in stay} - current
 
 
 def _plan(resolved: ResolvedHost, situation: Situation) -> Plan:

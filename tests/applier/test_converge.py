@@ -417,6 +417,30 @@ class TestRefusals:
         outcome = scene.converge(allow_mass_delete=False, expected_to_leave=keys)
         assert (outcome.result, scene.writes()) == (Result.CONVERGED, [])
 
+    def test_nodes_that_all_changed_their_keys_stay_and_need_no_permission(self) -> None:
+        names = ("node-a", *(f"node-{number}" for number in range(30)))
+        scene = converged(Scene(resolve_host(build_inventory(names))))
+        peers = {
+            name: replace(peer, public_key=make_key(f"new {name}"))
+            for name, peer in scene.resolved.peers.items()
+        }
+        scene.resolved = replace(scene.resolved, peers=peers)
+        outcome = scene.converge(allow_mass_delete=False)
+
+        assert outcome.result is Result.CONVERGED
+        live = {peer.public_key for peer in scene.host.devices.get(WG).peers}
+        assert live == {peer.public_key for peer in scene.resolved.peers.values()}
+
+    def test_nodes_that_changed_their_keys_excuse_nobody_who_leaves(self) -> None:
+        scene, _ = shrunk()
+        (name, peer), *_ = scene.resolved.peers.items()
+        changed = {name: replace(peer, public_key=make_key("new"))}
+        scene.resolved = replace(scene.resolved, peers=scene.resolved.peers | changed)
+        outcome = scene.converge(allow_mass_delete=False)
+
+        assert outcome.refused == "the plan removes 20 of 63 objects, which is more than a fifth"
+        assert scene.writes() == []
+
     def test_a_plan_that_removes_few_of_few_needs_none(self) -> None:
         scene = converged()
         scene.resolved = resolve_host(build_inventory(("node-a", "node-b")))
