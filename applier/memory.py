@@ -1,7 +1,7 @@
-"""What this host remembers of itself between two runs: never needed, only helpful.
+"""What this host remembers of itself between two runs: helpful, and never needed to be right.
 
-A lost or unreadable memory costs the "why" in a plan and the names of renamed links, nothing
-else: what is ours is decided by marks.
+A lost or unreadable memory costs the "why" in a plan, the names of renamed links, and what an agent
+without its source could have come back to, nothing else: what is ours is decided by marks.
 """
 
 from contextlib import suppress
@@ -11,6 +11,7 @@ import msgspec
 
 from applier.errors import Missing
 from applier.host import Host
+from applier.keys import Files
 from applier.paths import Paths
 from schemas.marks import is_guard
 from schemas.state import HostState, ResolvedHost, Value
@@ -38,9 +39,9 @@ def names_of(host: HostState) -> Names:
     )
 
 
-def load_applied(host: Host, paths: Paths) -> ResolvedHost | None:
+def load_applied(files: Files, paths: Paths) -> ResolvedHost | None:
     """Return the desired state that this host last converged to, if it is known."""
-    return _decode(host.read_file(paths.applied), ResolvedHost)
+    return _decode(files.read_file(paths.applied), ResolvedHost)
 
 
 def load_attempted(host: Host, paths: Paths) -> Names | None:

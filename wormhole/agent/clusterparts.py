@@ -51,7 +51,6 @@ class ClusterParts:
         """
         self._node = node
         self._wake = wake
-        self._applied_epoch: str | None = None
         self._api = connect(kubeconfig)
 
         self._told_error = ""
@@ -81,7 +80,6 @@ class ClusterParts:
             paths=paths,
             meshes=self._meshes.snapshot,
             secret=self._secret.snapshot,
-            epoch_in_use=lambda: self._applied_epoch,
             on_change=lambda: wake(Cause.FILE),
         )
         self._tell = Tell(
@@ -127,8 +125,7 @@ class ClusterParts:
 
     def take(self, turn: Turn) -> None:
         """Note what a turn came to, to tell the API."""
-        if turn.verified and turn.resolved is not None:
-            self._applied_epoch = turn.resolved.host.wireguard.preshared_key_epoch
+        self._masters.take(turn)
         self._tell.take(turn)
         self._clerk.poke()
 
@@ -143,7 +140,7 @@ class ClusterParts:
         }
 
     def _find_error(self) -> str:
-        errors = [str(each.last_error) for each in self._reflectors() if each.last_error]
+        errors = [str(error) for each in self._reflectors() if (error := each.last_error)]
         told = (self._clerk.tell_error(), self._tell.api_error, *dict.fromkeys(errors))
         return neutralise("; ".join(error for error in told if error))
 

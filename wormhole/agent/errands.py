@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from applier.keys import load_key
+from applier.memory import load_applied
 from applier.paths import Paths
 from applier.psk import load_master
 from schemas.problems import Problems
+from schemas.state import ResolvedHost
 from wormhole import __version__
 from wormhole.agent.events import EventTeller
 from wormhole.agent.masters import Files, ensure_master, hold_masters
@@ -117,18 +119,18 @@ class HoldMasters:
         paths: Paths,
         meshes: See,
         secret: See,
-        epoch_in_use: Callable[[], str | None],
         on_change: Callable[[], None],
     ) -> None:
-        """Take ``epoch_in_use``: what the host applied last. ``on_change``: the files changed."""
+        """Take ``on_change``, which is called when the files have changed."""
         self._api = api
         self._namespace = namespace
         self._files = files
         self._paths = paths
         self._meshes = meshes
         self._secret = secret
-        self._epoch_in_use = epoch_in_use
         self._on_change = on_change
+        self._applied = {_epoch_of(load_applied(files, paths))}
+        """What the host may have to come back to, should it reboot without the API."""
         self._told: tuple[str, ...] = ()
         self._answer: Mapping[str, str] = {}
         self._answered: tuple[str, Mapping[str, Object]] | None = None
@@ -136,6 +138,13 @@ class HoldMasters:
         self._until = 0.0
         self.held: tuple[str, ...] = ()
         """The epochs whose master this host holds, as last seen."""
+
+    def take(self, turn: Turn) -> None:
+        """Note which epochs the host's memory may name after a turn. From the loop's thread."""
+        if turn.verified:
+            self._applied = {_epoch_of(turn.resolved)}
+        elif turn.outcome is not None:
+            self._applied = {*self._applied, _epoch_of(turn.resolved)}
 
     def run(self, now: float) -> None:
         """Make sure of the Mesh's epoch, then of the files."""
@@ -146,7 +155,7 @@ class HoldMasters:
         entries = _entries_of(secret)
         if epoch is not None and epoch not in entries and secret.synced:
             entries = self._ensure(epoch, secret.objects, now)
-        in_use = {each for each in (epoch, self._epoch_in_use()) if each}
+        in_use = {each for each in (epoch, *self._applied) if each}
         held = hold_masters(self._files, self._paths, entries, in_use)
         if held.remarks != self._told:
             self._told = held.remarks
@@ -172,6 +181,10 @@ class HoldMasters:
             self._answer = ensure_master(self._api, self._namespace, epoch, held=held)
             self._answered, self._until = (epoch, seen), now + _STALE
         return self._answer
+
+
+def _epoch_of(resolved: ResolvedHost | None) -> str | None:
+    return resolved.host.wireguard.preshared_key_epoch if resolved else None
 
 
 def _find_epoch(meshes: Snapshot) -> str | None:

@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from agentturns import make_blind_turn, make_turn
+from scenes import build_inventory, resolve_host
 
 from applier.keys import create_key
 from applier.linux.files import Files
@@ -157,7 +160,6 @@ def holding(server: Server, paths: Paths, secret: Seen, changes: list[str]) -> H
         paths=paths,
         meshes=Seen(m=MESH),
         secret=secret,
-        epoch_in_use=lambda: None,
         on_change=lambda: changes.append("changed"),
     )
 
@@ -213,3 +215,22 @@ def test_an_entry_that_was_lost_again_is_asked_for_at_once(paths: Paths) -> None
     secret.objects = {"wormhole-psk": {}}
     errand.run(100.2)
     assert len(server.requests) == 3
+
+
+def test_a_master_that_memory_names_stays_until_another_one_is_in_use(paths: Paths) -> None:
+    """A host that reboots while the API is away comes back from its memory, and needs its keys."""
+    old, new = resolve_host(build_inventory(epoch="e0")), resolve_host(build_inventory(epoch="e1"))
+    paths.applied.write_bytes(msgspec.json.encode(old))
+    entries = {"e0": encode_master(bytes(range(32))), "e1": encode_master(bytes(range(1, 33)))}
+    secret = Seen(wormhole_psk={"metadata": {"name": "wormhole-psk"}, "data": entries})
+    holding(Server(), paths, secret, []).run(100.0)
+    del entries["e0"]
+
+    restarted = holding(Server(), paths, secret, [])
+    held = []
+    for turn in (None, make_blind_turn(resolved=new), make_turn(resolved=new)):
+        if turn is not None:
+            restarted.take(turn)
+        restarted.run(101.0)
+        held.append(restarted.held)
+    assert held == [("e0", "e1"), ("e0", "e1"), ("e1",)]
