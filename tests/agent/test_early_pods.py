@@ -72,4 +72,4 @@ def test_a_pod_that_is_started_before_the_agent_costs_the_host_nothing(
         wait_until(lambda: restart_pod(early), 20, every=1)
 
     wait_until(lambda: silent_pods(cluster.joined, patience=1), 20)
-    wait_until(lambda: not_ready(early), 20)
+    wait_until(lambda: not_ready(early), 10)

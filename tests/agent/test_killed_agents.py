@@ -16,7 +16,7 @@ SEED = int(os.environ.get("WORMHOLE_SEED", "20261122"))
 HOSTS = 20
 COMMUTERS = 4
 """Of the twenty, those that join and leave all the time; they are killed as the others are."""
-CHAOS = 40.0
+CHAOS = 30.0
 """Seconds in which agents die."""
 
 

@@ -1,5 +1,7 @@
 """Agents that are stopped and started, as an update of the DaemonSet does it."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from lab.cluster import ClusterLab
 from lab.history import Devices
@@ -17,8 +19,8 @@ def test_stopping_and_starting_every_agent_changes_nothing_at_all(cluster: Clust
     before, published = Devices.of(cluster.joined), specs(cluster)
 
     with talking((one, other)) as talk, cluster.listening() as monitors:
-        for member in cluster.joined:
-            member.agent.stop()
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda member: member.agent.stop(), cluster.joined))
         assert Devices.of(cluster.joined).changes_until(before) == set()
         for member in cluster.joined:
             member.agent.start()
