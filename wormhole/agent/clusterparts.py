@@ -52,12 +52,8 @@ class ClusterParts:
         self._node = node
         self._wake = wake
         self._api = connect(kubeconfig)
-
+        self._api.on_error = count_error
         self._told_error = ""
-
-        def note_error(error: ApiError) -> None:
-            count_error(error)
-            self._notice_trouble()
 
         def watch(path: str, keep: Keep, only: str = "") -> Reflector:
             return Reflector(
@@ -65,7 +61,7 @@ class ClusterParts:
                 path,
                 keep=keep,
                 on_change=self._notice,
-                on_error=note_error,
+                on_error=lambda _error: self._notice_trouble(),
                 field_selector=f"metadata.name={only}" if only else "",
             )
 

@@ -6,7 +6,7 @@ cost memory and time per object, and they retry where the caller should know.
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
@@ -70,6 +70,8 @@ class Connection:
         self._lock = threading.Lock()
         self._streams: set[BaseHTTPResponse] = set()
         self._closed = False
+        self.on_error: Callable[[ApiError], None] = lambda _error: None
+        """Called with every error until :meth:`close`, in the thread that asked. Must be quick."""
 
     def get(self, path: str, query: Mapping[str, str] = {}) -> Object:
         """Return one object, or one page of a list."""
@@ -102,19 +104,26 @@ class Connection:
 
         """
         name = f"{method} {path}"
-        response = self._send(name, path, query, body, kind)
-        try:
-            content = _read_all(response)
-        except (HTTPError, OSError) as error:
-            raise explain_failure(name, error) from None
-        return _parse_object(name, content)
+        with self._telling():
+            response = self._send(name, path, query, body, kind)
+            try:
+                content = _read_all(response)
+            except (HTTPError, OSError) as error:
+                raise explain_failure(name, error) from None
+            return _parse_object(name, content)
 
     @contextmanager
     def watch(
         self, path: str, query: Mapping[str, str], *, silence: float
     ) -> Iterator[Iterator[Object]]:
         """Yield watch events until the server ends the stream, or :meth:`close` does."""
-        name = f"WATCH {path}"
+        with self._telling(), self._open_stream(f"WATCH {path}", path, query, silence) as events:
+            yield events
+
+    @contextmanager
+    def _open_stream(
+        self, name: str, path: str, query: Mapping[str, str], silence: float
+    ) -> Iterator[Iterator[Object]]:
         response = self._send(name, path, {**query, "watch": "true"})
         with self._lock:
             self._streams.add(response)
@@ -137,6 +146,15 @@ class Connection:
                 with suppress(ValueError, RuntimeError, OSError):  # it ended just now
                     stream.shutdown()
         self._pool.clear()
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except ApiError as error:
+            if not self._closed:
+                self.on_error(error)
+            raise
 
     def _send(
         self,

@@ -116,6 +116,26 @@ def test_a_line_that_is_no_event_is_an_error(tmp_path: Path, line: bytes) -> Non
     assert said.startswith(f"WATCH {PATH}: Unreadable: ")
 
 
+def test_every_request_that_failed_is_told_once(tmp_path: Path) -> None:
+    status = b'{"kind":"Status","code":410,"reason":"Expired","message":"too old"}'
+    told: list[ApiError] = []
+    with answering(chunks=(b'{"type":"ERROR","object":' + status + b"}\n", b"")) as server:
+        connection = connect(server.kubeconfig(tmp_path))
+        connection.on_error = told.append
+        connection.get(PATH)
+        with pytest.raises(ApiError) as stream, connection.watch(PATH, {}, silence=5) as events:
+            list(events)
+        server.status = 503
+        with pytest.raises(ApiError) as answer:
+            connection.get(PATH)
+        with pytest.raises(ApiError) as refused, connection.watch(PATH, {}, silence=5):
+            pass
+    connection.close()
+    with pytest.raises(ApiError):
+        connection.get(PATH)
+    assert told == [stream.value, answer.value, refused.value]
+
+
 def test_the_token_is_sent_as_kubernetes_wants_it(tmp_path: Path) -> None:
     with answering() as server:
         connect(server.kubeconfig(tmp_path, token="verysecret")).get(PATH, {"limit": "5"})
