@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 from lab.dumps import differences, snapshot
-from lab.mesh import Mesh
+from lab.mesh import PORT, Mesh
 from lab.network import Lab, LabHost
 from pages import blocks, shell_lines
 
@@ -38,6 +38,12 @@ mkdir -p /run/flannel
 echo FLANNEL_MTU=1450 >/run/flannel/subnet.env
 """
 """What kube-flannel with vxlan leaves on a node whose pods are gone."""
+
+FLANNEL_PORT: Final = 8472
+FLANNEL_PEER: Final = """
+ip neighbour add 10.244.1.0 lladdr 02:00:00:00:00:01 dev flannel.1 nud permanent
+bridge fdb add 02:00:00:00:00:01 dev flannel.1 dst 192.0.2.254
+"""
 
 OLD: Final = """
 ip tuntap add mode tun name wormhole-wg0
@@ -74,12 +80,17 @@ done; done
 
 
 @pytest.fixture
-def host(laboratory: type[Lab]) -> Iterator[LabHost]:
+def lab(laboratory: type[Lab]) -> Iterator[Lab]:
     with laboratory() as lab:
-        host = lab.add_host("node-a")
-        host.sh(TABLES)
-        host.settle()
-        yield host
+        yield lab
+
+
+@pytest.fixture
+def host(lab: Lab) -> LabHost:
+    host = lab.add_host("node-a")
+    host.sh(TABLES)
+    host.settle()
+    return host
 
 
 @pytest.fixture
@@ -106,6 +117,22 @@ def test_leftovers_of_flannel_are_conflicts_until_they_are_cleaned(
     assert differences(before, snapshot(host)) == ""
     assert host.sh("ls -A /etc/cni/net.d; ls -d /run/flannel || true") == ""
     mesh.apply(host)
+
+
+def test_a_node_that_has_changed_sends_nothing_over_flannel_any_more(
+    lab: Lab, host: LabHost, mesh: Mesh
+) -> None:
+    host.sh(FLANNEL)
+    host.sh(FLANNEL_PEER)
+    with lab.capture() as before:
+        host.run("ping", "-c1", "-W1", "10.244.1.10", check=False)
+    assert FLANNEL_PORT in {port for packet in before.packets for port in packet.ports}
+
+    mesh.apply(host, expect=4)
+    with lab.capture() as after:
+        host.run("ping", "-c1", "-W1", "10.244.1.10", check=False)
+
+    assert after.in_clear({PORT}) == ()
 
 
 def test_an_agent_changes_nothing_on_a_host_of_the_old_wormhole(host: LabHost, mesh: Mesh) -> None:

@@ -42,9 +42,3 @@ def test_every_command_is_in_the_table(command: str) -> None:
 def test_every_exit_code_is_in_the_table() -> None:
     listed = [int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)]
     assert listed == [code for code in Exit if code not in ELSEWHERE]
-
-
-def test_every_link_leads_somewhere() -> None:
-    root = Path(__file__).parents[2]
-    targets = re.findall(r"\]\(([^)#]+)\)", README)
-    assert [target for target in targets if not (root / target).exists()] == []
