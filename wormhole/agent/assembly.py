@@ -4,9 +4,11 @@ import gc
 import logging
 import random
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from types import FrameType
 from typing import Final, Protocol
 
@@ -69,7 +71,7 @@ def run_agent(options: Options) -> int:
     create_key(Files(), options.paths)
     agent = _Agent(options, logger)
     logger.info("started", extra={"fields": _introduce(options)})
-    with collecting_garbage(), _stopping_on_signals(agent.loop.stop), agent.running():
+    with collecting_garbage(), stopping_on_signals(agent.loop.stop), agent.running():
         agent.loop.run()
     logger.info("ended: the network stays as it is")
     return Exit.OK
@@ -225,16 +227,27 @@ def collecting_garbage() -> Iterator[None]:
 
 
 @contextmanager
-def _stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """End the loop on SIGTERM, as a pod is ended, and on Ctrl-C."""
+def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """End the loop on SIGTERM, as a pod is ended, and on Ctrl-C.
+
+    Handlers interrupt the loop's own thread, perhaps when it is about to sleep and would not hear:
+    so another thread stops it. Of all queues only this kind may be used in a handler.
+    """
+    caught = SimpleQueue[int]()
 
     def handle(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        stop()
+        del frame
+        caught.put(number)
 
+    def wait() -> None:
+        while caught.get():
+            stop()
+
+    threading.Thread(target=wait, name="wormhole-signals", daemon=True).start()
     before = {each: signal.signal(each, handle) for each in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        caught.put(0)
