@@ -45,6 +45,8 @@ def _marks_of(found: os.stat_result) -> Fingerprint:
     """Return what changes with a file's content, its mode or its owner.
 
     A rename gives another inode; the change time tells of writes whose modification time was set
-    back, and of permissions.
+    back. Before Linux 6.13 both times only move with the clock's tick, every 1 to 10 ms.
     """
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    owner = (found.st_mode, found.st_uid, found.st_gid)
+    times = (found.st_mtime_ns, found.st_ctime_ns)
+    return (found.st_dev, found.st_ino, found.st_size, *times, *owner)
