@@ -152,6 +152,12 @@ class ClusterParts:
         if self._find_error() != self._told_error:
             self._wake(Cause.RETRY)
 
+    def _hurry(self) -> None:
+        """Let all that wait for the server know that it is back."""
+        for reflector in self._reflectors():
+            reflector.hurry()
+        self._clerk.poke()
+
     def _find_uid(self, about: str) -> str:
         """Return the uid of ``MeshNode/name``, by which ``kubectl describe`` finds its Events."""
         kind, _, name = about.partition("/")

@@ -30,6 +30,8 @@ _PASSING: Final = frozenset(
 )
 """What ends by itself, or begins every life of an agent: a warning, no error."""
 
+_API: Final = "ApiError"
+
 Field = tuple[str, str | int | float]
 
 
@@ -50,8 +52,8 @@ class Said(Value, frozen=True, kw_only=True):
 
     @property
     def key(self) -> tuple[str, str]:
-        """What makes two of them the same."""
-        return self.reason, _ADDRESS.sub("0x", self.message)
+        """What makes two of them the same. An outage is one trouble, whatever it stops first."""
+        return self.reason, "" if self.reason == _API else _ADDRESS.sub("0x", self.message)
 
 
 class TurnLog:
@@ -97,7 +99,7 @@ def list_troubles(turn: Turn) -> Iterable[Said]:
     if conflicts := find_conflicts(turn):
         yield _warn("Conflict", describe_conflicts(conflicts))
     if turn.api_error:
-        yield _warn("ApiError", redact(turn.api_error))
+        yield _warn(_API, redact(turn.api_error))
     for problem in sorted(turn.desired.left_out)[:LEFT_OUT]:
         yield _warn("LeftOut", str(problem))
     if (more := len(turn.desired.left_out) - LEFT_OUT) > 0:

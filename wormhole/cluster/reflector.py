@@ -33,6 +33,8 @@ _HEALTHY: Final = 5.0
 """Seconds a stream must have lived so that the next one may follow at once."""
 _LONGEST_PAUSE: Final = 30.0
 _SHORTEST_PAUSE: Final = 0.05
+_HURRY: Final = 10.0
+"""Seconds between two calls to hurry that are heard."""
 
 
 class Reflector:
@@ -40,8 +42,9 @@ class Reflector:
 
     ``keep`` says what is kept of an object; ``on_change`` is called in the reflector's thread
     after the first complete list, and whenever what is kept of an object changed; ``on_error`` with
-    every error. Both must be quick. ``field_selector`` is the API's, such as
-    ``metadata.name=wormhole-psk``; ``name`` is what the thread is called.
+    every error; ``on_return`` when a stream opens after one. All must be quick.
+    ``field_selector`` is the API's, such as ``metadata.name=wormhole-psk``; ``name`` is what the
+    thread is called.
     """
 
     def __init__(  # noqa: PLR0913 - clock, sleep and dice are the tests'
@@ -52,6 +55,7 @@ class Reflector:
         keep: Keep,
         on_change: Callable[[], None],
         on_error: Callable[[ApiError], None] = lambda _error: None,
+        on_return: Callable[[], None] = lambda: None,
         field_selector: str = "",
         name: str = "",
         watch: tuple[float, float] = WATCH,
@@ -70,12 +74,15 @@ class Reflector:
         self._content = Content(keep, clock)
         self._on_change = on_change
         self._on_error = on_error
+        self._on_return = on_return
         self._watch_for = watch
         self._silence = silence
         self._clock = clock
         self._dice = dice
         self._stopping = threading.Event()
-        self._sleep = sleep or self._stopping.wait
+        self._hurried = threading.Event()
+        self._hurried_at = -_HURRY
+        self._sleep = sleep or self._hurried.wait
         self._version = ""
         """Where to go on watching; empty when a list is needed."""
         self._failures = 0
@@ -92,6 +99,18 @@ class Reflector:
         One that waits for the server's next word ends with it, or when the connection is closed.
         """
         self._stopping.set()
+        self._hurried.set()
+
+    def hurry(self) -> None:
+        """Try again at once if this waits to: somebody else has just reached the server.
+
+        From any thread. Heard at most every :data:`_HURRY` seconds, or a server that lets in and
+        throws out would have those that watch it chase each other.
+        """
+        now = self._clock()
+        if now - self._hurried_at >= _HURRY:
+            self._hurried_at = now
+            self._hurried.set()
 
     def join(self, timeout: float) -> bool:
         """Wait for the thread to end, at most ``timeout`` seconds; return whether it has."""
@@ -143,7 +162,10 @@ class Reflector:
         }
         try:
             with self._api.watch(self.path, query, silence=seconds + self._silence) as events:
-                self.connected_at, self.last_error = self._clock(), None
+                back, self.last_error = self.last_error is not None, None
+                self.connected_at = self._clock()
+                if back:
+                    self._on_return()
                 for event in events:
                     self._take(event)
         except ApiError as error:
@@ -221,6 +243,7 @@ class Reflector:
         longest = min(_LONGEST_PAUSE, 2.0**self._failures)
         self._failures = min(self._failures + 1, 10)
         self._sleep(max(_SHORTEST_PAUSE, self._dice(0.0, longest)))
+        self._hurried.clear()
 
     def _unreadable(self, why: str) -> ApiError:
         return ApiError(f"WATCH {self.path}", 0, UNREADABLE, why)
