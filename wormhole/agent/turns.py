@@ -20,6 +20,7 @@ from applier.vault import Vault
 from schemas.document import digest
 from schemas.problems import Problems
 from schemas.state import ResolvedHost
+from schemas.values import PublicKey
 from wormhole import thishost
 from wormhole.agent.desired import Cause, Desired, Source
 from wormhole.agent.pace import Fights
@@ -100,9 +101,10 @@ class TurnTaker:
     def _try(self, facts: Facts) -> None:
         """Fill in what becomes known, as it becomes known: an error ends it anywhere."""
         with self._doors.open_host(self._paths) as (host, vault):
-            facts["desired"] = desired = self._source.desired(load_key(host, self._paths)[0])
+            key = load_key(host, self._paths)[0]
+            facts["desired"] = desired = self._source.desired(key)
             facts["from_memory"] = desired.resolved is None
-            facts["resolved"] = resolved = desired.resolved or load_applied(host, self._paths)
+            facts["resolved"] = resolved = desired.resolved or _remember(host, self._paths, key)
             if resolved is None:
                 facts |= _hinder(Hindrance.NO_DOCUMENTS, _say_why_nothing(desired))
                 return
@@ -136,6 +138,12 @@ class _HeldError(Exception):
     def __init__(self, until: float) -> None:
         super().__init__(f"until {until}")
         self.until = until
+
+
+def _remember(host: Host, paths: Paths, key: PublicKey) -> ResolvedHost | None:
+    """Return the last good documents, unless the host has had another key since."""
+    applied = load_applied(host, paths)
+    return applied if applied and applied.host.wireguard.public_key == key else None
 
 
 def _hinder(hindrance: Hindrance, error: str) -> Facts:

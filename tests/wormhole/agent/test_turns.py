@@ -1,10 +1,11 @@
 """One turn, on a host in memory: what it converges to, what it says, what it leaves alone."""
 
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from scenes import PUBLIC, WG, Scene, build_inventory, converged, resolve_host
+from scenes import PRIVATE, PUBLIC, WG, Scene, build_inventory, converged, resolve_host
 
 from applier.errors import Locked, Unobservable
 from applier.fake import FakeHost
@@ -118,6 +119,18 @@ def test_without_documents_the_last_good_ones_are_kept_and_healed() -> None:
     assert turn.resolved == scene.resolved
     assert turn.outcome is not None
     assert [change.kind for change in turn.outcome.done] == ["route"]
+
+
+def test_last_good_documents_of_another_key_are_of_no_use() -> None:
+    """As after ``keygen --rotate``, until the cluster has the new key."""
+    scene = converged()
+    stage = Stage(scene, Desired(waiting_for="MeshNode/node-a with this host's public key"))
+    private = bytes(reversed(PRIVATE))
+    scene.host.files[scene.paths.private_key] = (b64encode(private) + b"\n", 0o600)
+    turn = stage.take()
+    assert turn.hindrance is Hindrance.NO_DOCUMENTS
+    assert turn.error.endswith("waiting for MeshNode/node-a with this host's public key")
+    assert scene.writes() == []
 
 
 def test_a_lock_that_somebody_holds_is_said_and_nothing_is_written() -> None:
