@@ -23,7 +23,7 @@ class Hindrance(StrEnum):
     UNFIT_DOCUMENTS = "UnfitDocuments"
     """The documents are not for this host, or a secret that they need is missing."""
     NO_KEY = "NoKey"
-    """The host's private key could neither be read nor made."""
+    """The host's private key is lost or damaged, or others may read it."""
     UNOBSERVABLE = "Unobservable"
     """Live state could not be read whole, so nothing was written."""
     UNSUPPORTED = "Unsupported"

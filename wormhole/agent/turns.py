@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -89,6 +89,8 @@ class TurnTaker:
         except _HeldError as held:
             until = held.until
             facts |= _hinder(Hindrance.HELD_BACK, "each repair is being undone: it waits")
+        except _NoKeyError as error:
+            facts |= _hinder(Hindrance.NO_KEY, str(error))
         except (HostError, Problems) as error:
             facts |= _hinder(_classify(error), str(error))
         except Exception as error:  # noqa: BLE001 - a bug in one turn must not end the others
@@ -100,8 +102,12 @@ class TurnTaker:
 
     def _try(self, facts: Facts) -> None:
         """Fill in what becomes known, as it becomes known: an error ends it anywhere."""
-        with self._doors.open_host(self._paths) as (host, vault):
-            key = load_key(host, self._paths)[0]
+        with ExitStack() as stack:
+            try:
+                host, vault = stack.enter_context(self._doors.open_host(self._paths))
+                key = load_key(host, self._paths)[0]
+            except Problems as error:
+                raise _NoKeyError(str(error)) from error
             facts["desired"] = desired = self._source.desired(key)
             facts["from_memory"] = desired.resolved is None
             facts["resolved"] = resolved = desired.resolved or _remember(host, self._paths, key)
@@ -132,6 +138,10 @@ class TurnTaker:
         until = self._fights.hold(plan.changes, self._monotonic())
         if until is not None:
             raise _HeldError(until)
+
+
+class _NoKeyError(Exception):
+    pass
 
 
 class _HeldError(Exception):

@@ -153,6 +153,33 @@ def test_documents_for_another_key_are_said_and_nothing_is_written() -> None:
     assert scene.writes() == []
 
 
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        (None, "has no private key"),
+        ((b"nonsense", 0o600), "not a private key"),
+        ((b64encode(PRIVATE), 0o644), "others may read"),
+    ],
+    ids=["lost", "damaged", "open to others"],
+)
+def test_a_key_that_is_of_no_use_is_no_fault_of_the_documents(
+    file: tuple[bytes, int] | None, said: str
+) -> None:
+    scene = converged()
+    stage = Stage(scene, wanting(scene.resolved))
+    del scene.host.files[scene.paths.private_key]
+    if file is not None:
+        scene.host.files[scene.paths.private_key] = file
+    turn = stage.take()
+    assert turn.hindrance is Hindrance.NO_KEY
+    assert (turn.error.partition(": ")[0], said in turn.error) == (
+        str(scene.paths.private_key),
+        True,
+    )
+    assert stage.source.asked_for == []
+    assert scene.writes() == []
+
+
 def test_an_unreadable_host_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = Scene()
     stage = Stage(scene, wanting(scene.resolved))
