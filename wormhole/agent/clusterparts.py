@@ -62,6 +62,7 @@ class ClusterParts:
                 keep=keep,
                 on_change=self._notice,
                 on_error=lambda _error: self._notice_trouble(),
+                on_return=self._hurry,
                 field_selector=f"metadata.name={only}" if only else "",
             )
 
