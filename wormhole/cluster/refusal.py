@@ -105,6 +105,8 @@ def _root(error: BaseException) -> str:
         error = error.__cause__ or error.__context__ or error
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
+    if isinstance(error, ValueError):  # the stream's end, read as the length of its next part
+        return "the answer broke off"
     return str(error) or type(error).__name__
 
 

@@ -96,6 +96,17 @@ def test_a_stream_that_breaks_off_is_an_error_after_its_events(tmp_path: Path) -
     assert said.startswith(f"WATCH {PATH}: ")
 
 
+def test_a_server_that_dies_while_it_streams_is_told_in_words(tmp_path: Path) -> None:
+    with answering(chunks=(FIRST,), headers={"Connection": "close"}) as server:
+        connection = connect(server.kubeconfig(tmp_path))
+        with (
+            pytest.raises(ApiError) as caught,
+            connection.watch(PATH, {}, silence=5) as stream,
+        ):
+            list(stream)
+    assert str(caught.value) == f"WATCH {PATH}: Unreachable: the answer broke off"
+
+
 def test_an_unfinished_line_at_the_end_is_no_event(tmp_path: Path) -> None:
     assert watch(tmp_path, FIRST, SECOND[:-4], b"") == (PARSED[:1], "")
 
