@@ -31,6 +31,12 @@ _PASSING: Final = frozenset(
 """What ends by itself, or begins every life of an agent: a warning, no error."""
 
 _API: Final = "ApiError"
+_LACK: Final = re.compile(
+    r'cannot \w+ resource "[^"]+"(?: in API group "[^"]*"(?: at the cluster scope'
+    r'| in the namespace "[^"]+"))?'
+)
+"""A right that is missing, as the API server's authoriser words it (``forbiddenMessage`` in
+apiserver's ``endpoints/handlers/responsewriters/errors.go``) and so do we."""
 
 Field = tuple[str, str | int | float]
 
@@ -100,6 +106,9 @@ def list_troubles(turn: Turn) -> Iterable[Said]:
         yield _warn("Conflict", describe_conflicts(conflicts))
     if turn.api_error:
         yield _warn(_API, redact(turn.api_error))
+    for lack in sorted(set(_LACK.findall(turn.api_error))):
+        # Each by itself: it is somebody's mistake, and must not go under in an outage.
+        yield _warn("Forbidden", f"the account of this agent {lack}")
     for problem in sorted(turn.desired.left_out)[:LEFT_OUT]:
         yield _warn("LeftOut", str(problem))
     if (more := len(turn.desired.left_out) - LEFT_OUT) > 0:

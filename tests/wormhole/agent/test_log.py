@@ -179,6 +179,48 @@ def test_an_api_that_is_away_is_said_once_whatever_address_its_error_has() -> No
     ]
 
 
+FORBIDDEN = (
+    'GET /api/v1/nodes: 403 Forbidden: nodes is forbidden: User "agent" cannot list resource'
+    ' "nodes" in API group "" at the cluster scope'
+)
+
+
+def test_a_missing_right_is_told_in_the_middle_of_an_outage_too() -> None:
+    log = Log()
+    for turn in (
+        make_turn(api_error="WATCH /x: Unreachable: connection refused"),
+        make_turn(10, api_error=f"WATCH /x: Unreachable: connection refused; {FORBIDDEN}"),
+        make_turn(20, api_error=FORBIDDEN),
+        make_turn(30),
+    ):
+        log.turns.observe(turn)
+    right = (
+        'the account of this agent cannot list resource \\"nodes\\" in API group \\"\\" at the'
+        " cluster scope"
+    )
+    assert log.said == [
+        'level=warn msg="WATCH /x: Unreachable: connection refused" reason=ApiError',
+        f'level=warn msg="{right}" reason=Forbidden',
+        'level=info msg="over: WATCH /x: Unreachable: connection refused" reason=ApiError times=2',
+        f'level=info msg="over: {right}" reason=Forbidden times=1',
+    ]
+
+
+def test_two_missing_rights_are_two_troubles() -> None:
+    log = Log()
+    group = 'in API group ""'
+    for error in (FORBIDDEN, f"{FORBIDDEN}; {FORBIDDEN.replace('list', 'watch')}"):
+        log.turns.observe(make_turn(api_error=error))
+    assert [line for line in log.said if "reason=Forbidden" in line] == [
+        f'level=warn msg="{right}" reason=Forbidden'.replace(group, group.replace('"', '\\"'))
+        for right in (
+            f'the account of this agent cannot {verb} resource \\"nodes\\" {group} at the'
+            " cluster scope"
+            for verb in ("list", "watch")
+        )
+    ]
+
+
 def test_what_passes_by_itself_is_a_warning_and_the_rest_an_error() -> None:
     log = Log()
     said = log.observe(
