@@ -42,7 +42,7 @@ def test_idle_agents_write_nothing_to_the_kernel_or_the_api(cluster: ClusterLab)
     assert {name: monitor.seen for name, monitor in monitors.items()} == dict.fromkeys(monitors, ())
     # A watch that the server has ended after its time begins again where it was, without a list.
     assert [str(entry) for entry in cluster.asked(asked) if entry.verb != "watch"] == []
-    assert share < 0.02
+    assert share < 0.05
 
 
 def all_connected(cluster: ClusterLab) -> str:

@@ -19,7 +19,7 @@ def test_from_nothing_to_all_pods_reaching_all_pods(
         record_property(f"seconds until {name}", round(seconds, 1))
         print(f"six hosts from nothing: {name} after {seconds:.1f} s")  # noqa: T201 - shown by -s
 
-    assert six.pods < 60
+    assert six.pods < 180
 
 
 def test_the_wire_carries_nothing_but_wireguard_while_all_pods_talk(cluster: ClusterLab) -> None:

@@ -19,6 +19,9 @@ PATIENCE: Final = 2.0
 INTERVAL: Final = 1.0
 """Seconds between the end of a turn and the next one, whatever happens."""
 
+CONTESTED_INTERVAL: Final = 5.0
+"""The same while somebody fights over something, who may wake us ten times a second."""
+
 RETRY_FIRST: Final = 1.0
 RETRY_LONGEST: Final = 60.0
 """Seconds before a failed turn is repeated: doubled each time, halved at random."""
@@ -45,6 +48,7 @@ class Pace:
         self._ended = float("-inf")
         self._failures = 0
         self._retry_at: float | None = None
+        self._put_off_until: float | None = None
 
     def mark(self, cause: Wakeup, now: float) -> None:
         """Note that something happened."""
@@ -55,18 +59,20 @@ class Pace:
 
     def due(self) -> float | None:
         """Return when the next turn is due; None while nothing calls for one."""
-        wanted = [self._retry_at] if self._retry_at is not None else []
+        wanted = [each for each in (self._retry_at, self._put_off_until) if each is not None]
         if self._causes and (self._retry_at is None or not _NEWS.isdisjoint(self._causes)):
             calm = min(self._last + QUIET, self._first + PATIENCE)
-            wanted.append(max(calm, self._ended + INTERVAL))
+            pause = INTERVAL if self._put_off_until is None else CONTESTED_INTERVAL
+            wanted.append(max(calm, self._ended + pause))
         return min(wanted, default=None)
 
     def take(self, now: float) -> tuple[Wakeup, ...]:
         """Begin a turn: return what called for it, and forget it."""
-        retried = self._retry_at is not None and now >= self._retry_at
+        dates = (self._retry_at, self._put_off_until)
+        retried = any(date is not None and now >= date for date in dates)
         causes = (*self._causes, *((Wakeup.RETRY,) if retried else ()))
         self._causes.clear()
-        self._retry_at = None
+        self._retry_at = self._put_off_until = None
         return causes
 
     def settle(self, now: float, *, failed: bool) -> None:
@@ -77,8 +83,11 @@ class Pace:
             self._retry_at = now + back_off(self._failures, self._chance())
 
     def postpone(self, until: float) -> None:
-        """Ask for a turn at a moment, unless one is due before."""
-        self._retry_at = until if self._retry_at is None else min(self._retry_at, until)
+        """Ask for a turn at a moment, for what has been put off.
+
+        Others are taken meanwhile, only less often: what else goes wrong must not wait for a fight.
+        """
+        self._put_off_until = until
 
 
 def back_off(failures: int, chance: float) -> float:

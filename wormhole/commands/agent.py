@@ -57,7 +57,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--kubeconfig",
         metavar="FILE",
         type=Path,
-        help="How to reach the API; without it the service account's token of the pod.",
+        help="How to reach the API; without it the pod's own account, or outside a pod what kubectl"
+        " would use.",
     )
     group.add_argument(
         "--namespace",

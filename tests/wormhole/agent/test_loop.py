@@ -45,10 +45,13 @@ class Script:
         return turn, None
 
 
-def run(script: Script) -> list[Turn]:
+def run(script: Script, wake: Cause | None = None) -> list[Turn]:
+    """Run a script to its end; ``wake`` happens during the first turn."""
     told: list[Turn] = []
     loop = Loop(script, Pace(lambda: 0.0), [told.append], lambda: None)
     script.then = loop.stop
+    if wake is not None:
+        script.after[1] = lambda: loop.wake(wake)
     limit = threading.Timer(30, loop.stop)  # a test that hangs must end
     limit.start()
     loop.run()
@@ -72,11 +75,7 @@ def test_a_failed_turn_is_retried() -> None:
 def test_what_happens_during_a_turn_calls_for_another() -> None:
     good = Outcome(plan=PLAN, left=PLAN)
     script = Script(a_turn(outcome=good), a_turn(outcome=good))
-    told: list[Turn] = []
-    loop = Loop(script, Pace(lambda: 0.0), [told.append], lambda: None)
-    script.then = loop.stop
-    script.after[1] = lambda: loop.wake(Cause.KERNEL)
-    loop.run()
+    run(script, wake=Cause.KERNEL)
     assert script.causes == [(Cause.START,), (Cause.KERNEL,)]
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from applier.plan import Action, Cause, Change
 from wormhole.agent.desired import Cause as Wakeup
 from wormhole.agent.pace import (
+    CONTESTED_INTERVAL,
     FIGHT_LONGEST,
     FIGHT_ROUNDS,
     INTERVAL,
@@ -116,6 +117,19 @@ def test_a_retry_waits_between_half_and_all_of_its_time(failures: int, chance: f
     assert back_off(failures, 0) <= back_off(failures, chance) <= back_off(failures, 1)
     assert back_off(failures, 0) == back_off(failures, 1) / 2
     assert back_off(failures, 1) <= RETRY_LONGEST
+
+
+def test_what_is_put_off_falls_due_and_holds_up_nothing_else_for_long() -> None:
+    pace = a_pace()
+    pace.settle(100.0, failed=False)
+    pace.postpone(160.0)
+    assert pace.due() == 160.0
+    pace.mark(Wakeup.KERNEL, 100.1)
+    assert pace.due() == 100.0 + CONTESTED_INTERVAL
+    assert pace.take(105.0) == (Wakeup.KERNEL,)
+    pace.settle(105.1, failed=False)
+    pace.postpone(160.0)
+    assert pace.take(160.0) == (Wakeup.RETRY,)
 
 
 def test_drift_is_mended_at_once_until_it_looks_like_a_fight() -> None:

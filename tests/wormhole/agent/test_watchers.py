@@ -81,7 +81,7 @@ class TestTimer:
         timer = Timer(Bell())
         with running(timer):
             before = time.monotonic()
-        assert time.monotonic() - before < 1
+        assert time.monotonic() - before < 5
 
 
 def replace_file(path: Path) -> None:

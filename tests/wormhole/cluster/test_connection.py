@@ -187,7 +187,7 @@ def test_a_stream_that_falls_silent_ends_with_an_error(frail_things: Things) -> 
         with pytest.raises(ApiError) as caught:
             next(events)
     assert str(caught.value) == f"WATCH {frail_things.path}: Silent: nothing came in time"
-    assert 0.5 < time.monotonic() - begun < 5
+    assert 0.5 < time.monotonic() - begun < 30
 
 
 def test_a_server_that_hangs_costs_a_request_its_read_timeout(
