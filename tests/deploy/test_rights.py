@@ -32,7 +32,7 @@ class Trial:
         self.lines_of_joining = {tenant: tuple(tenant.running.lines) for tenant in tenancy.tenants}
         tenancy.change_everything()
         tenancy.await_whole(20, but=[LAST])
-        tenancy.add_masters()
+        tenancy.add_masters(BY_HAND)
         tenancy.await_whole(20)
         settle(WATCHED - JOINED)
         self.unmet = tenancy.read_unmet()

@@ -102,9 +102,12 @@ class FakeAgent:
     @contextmanager
     def _open(self, paths: Paths) -> Iterator[tuple[Host, Vault]]:
         """Show the host the files that the clerk keeps on the disk."""
-        for path in paths.masters.glob("*"):
-            self.host.files[path] = (path.read_bytes(), 0o600)
-        self.host.files[paths.private_key] = (paths.private_key.read_bytes(), 0o600)
+        disk = Files()
+        masters = map(paths.master, disk.list_files(paths.masters))
+        for path in (paths.private_key, *masters):
+            content = disk.read_file(path)
+            if content is not None:  # it was being put in place under another name
+                self.host.files[path] = (content, 0o600)
         yield self.host, self._vault
 
     def _wake(self, cause: Cause) -> None:

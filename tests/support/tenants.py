@@ -69,6 +69,12 @@ class Tenant:
         objects = BASE if whole or self.lacks is None else without(BASE, self.lacks)
         self._server.apply(*(objects if self.lacks is None else move(objects, self.namespace)))
 
+    def revoke(self) -> None:
+        """Apply the roles without the right that is lacking."""
+        if self.lacks is not None:
+            moved = move(without(BASE, self.lacks), self.namespace)
+            self._server.apply(*(found for found in moved if "rules" in found))
+
     def open(self) -> FakeAgent:
         """Make the agent, or the next one on the same host, with a token of its account."""
         kubeconfig = self._server.kubeconfig_for("wormhole-agent", self.namespace)
@@ -137,9 +143,9 @@ class Tenancy:
         spec = {"spec": {"presharedKeyEpoch": EPOCHS[1]}}
         self.server.admin.patch(f"{MESHES}/mesh", spec, MERGE_PATCH)
 
-    def add_masters(self) -> None:
-        """Put another master into each Secret."""
-        data = {"data": {BY_HAND: encode_master(bytes(range(32)))}}
+    def add_masters(self, *epochs: str) -> None:
+        """Put these epochs' masters into each Secret."""
+        data = {"data": dict.fromkeys(epochs, encode_master(bytes(range(32))))}
         for tenant in self.tenants:
             self.server.admin.patch(tenant.secret, data, MERGE_PATCH)
 
@@ -168,13 +174,30 @@ class Tenancy:
 
     def await_whole(self, timeout: float, but: Iterable[str] = ()) -> float:
         """Wait until who lacks nothing has nothing unmet but what is still to come."""
+        whole = tuple(tenant for tenant in self.tenants if tenant.lacks is None)
+        return self._await(whole, timeout, but)
+
+    def await_all(self, timeout: float) -> float:
+        """Wait until nobody has anything unmet."""
+        return self._await(self.tenants, timeout)
+
+    def await_connected(self, tenant: Tenant, timeout: float = 40) -> float:
+        """Wait until an agent has nothing against the API: its watches are open again."""
+
+        def complain() -> str:
+            tenant.running.remind()
+            return tenant.running.turns[-1].api_error
+
+        return wait_until(complain, timeout)
+
+    def _await(self, tenants: Iterable[Tenant], timeout: float, but: Iterable[str] = ()) -> float:
 
         def complain() -> str:
             unmet = self.read_unmet()
             short = {
                 tenant.node: missing
-                for tenant in self.tenants
-                if tenant.lacks is None and (missing := set(unmet[tenant]) - set(but))
+                for tenant in tenants
+                if (missing := set(unmet[tenant]) - set(but))
             }
             return str(short) if short else ""
 
