@@ -16,11 +16,11 @@ from wormhole.agent.publisher import Publisher
 from wormhole.agent.turn import Turn
 from wormhole.agent.turns import Facts
 from wormhole.cluster.api import MESH_NODES, MESHES, NODES, PSK_SECRET, secrets
-from wormhole.cluster.connection import connect
 from wormhole.cluster.content import Keep
 from wormhole.cluster.errors import ApiError
 from wormhole.cluster.keep import keep_mesh, keep_meshnode, keep_node, keep_secret
 from wormhole.cluster.kubeadm import fetch_pod_subnet
+from wormhole.cluster.patience import PatientConnection
 from wormhole.cluster.reflector import Reflector
 
 _ENDING: Final = 2.0
@@ -42,17 +42,15 @@ class ClusterParts:
         count_error: Callable[[ApiError], None],
         chance: Callable[[], float],
     ) -> None:
-        """Connect; nothing is sent yet.
+        """Put the parts together; nothing is sent yet.
 
         Raises:
-            ApiError: there are no credentials.
             Problems: the endpoint is none.
 
         """
         self._node = node
         self._wake = wake
-        self._api = connect(kubeconfig)
-        self._api.on_error = count_error
+        self._api = PatientConnection(kubeconfig, count_error)
         self._told_error = ""
 
         def watch(path: str, keep: Keep, only: str = "") -> Reflector:

@@ -5,26 +5,15 @@ from pathlib import Path
 import pytest
 
 from applier.paths import Paths
-from wormhole.agent import clusterparts
 from wormhole.agent.clusterparts import ClusterParts
 
 
-class Nowhere:
-    """A connection that nobody uses."""
-
-    on_error = None
-
-    def close(self) -> None:
-        """Do nothing."""
-
-
 @pytest.fixture
-def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClusterParts:
-    monkeypatch.setattr(clusterparts, "connect", lambda *_, **__: Nowhere())
+def parts(tmp_path: Path) -> ClusterParts:
     return ClusterParts(
         node="node-a",
         endpoint="",
-        kubeconfig=None,
+        kubeconfig=tmp_path / "kubeconfig",
         namespace="wormhole-system",
         paths=Paths(data=tmp_path),
         wake=lambda _: None,
