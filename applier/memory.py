@@ -97,5 +97,5 @@ def _decode(content: bytes | None, kind: type[T]) -> T | None:
         return None
     try:
         return msgspec.json.decode(content, type=kind)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):  # msgspec tells of bytes that are no UTF-8 so
         return None

@@ -216,7 +216,7 @@ def _load(content: bytes | None) -> Memory:
     """Return what is remembered; nothing of a file that is damaged, or names what is not ours."""
     try:
         memory = msgspec.json.decode(content or b"{}", type=Memory)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):  # msgspec tells of bytes that are no UTF-8 so
         return {}
     return {key: entry for key, entry in memory.items() if _is_credible(key, entry)}
 
