@@ -27,6 +27,7 @@ from compiler.compile import compile_host
 from compiler.isolate import isolate_objects
 from schemas.problems import Problem, Problems
 from schemas.resolve import resolve
+from schemas.state import ResolvedHost
 from schemas.values import NodeName, PublicKey
 from wormhole.agent.desired import Cause, Desired, Wake
 from wormhole.agent.overlay import OverlayFinder
@@ -97,7 +98,11 @@ class ClusterSource:
         """Say that a collection changed. From any thread."""
         self._wake(Cause.CLUSTER)
 
-    def desired(self, public_key: PublicKey) -> Desired:
+    def desired(
+        self,
+        public_key: PublicKey,
+        applied: ResolvedHost | None = None,  # noqa: ARG002 - told before it is made use of
+    ) -> Desired:
         """Return what is wanted of the host with this key. Only the loop's thread calls this."""
         seen = _Seen(
             self._meshes.snapshot(), self._mesh_nodes.snapshot(), self._nodes.snapshot(), public_key

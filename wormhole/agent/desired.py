@@ -54,8 +54,11 @@ class Source(Protocol):
     def start(self, wake: Wake) -> None:
         """Begin to watch, in threads of its own, and wake the loop on every change."""
 
-    def desired(self, public_key: PublicKey) -> Desired:
-        """Return what is wanted now, of the host with this key. Quick: no network, no waiting."""
+    def desired(self, public_key: PublicKey, applied: ResolvedHost | None = None) -> Desired:
+        """Return what is wanted now, of the host with this key. Quick: no network, no waiting.
+
+        ``applied`` is what the host converged to last, as far as it remembers.
+        """
 
     def stop(self) -> None:
         """End the threads, in at most a few seconds."""

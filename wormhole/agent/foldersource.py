@@ -55,7 +55,11 @@ class FolderSource:
         if self._watcher is not None:
             self._watcher.stop()
 
-    def desired(self, public_key: PublicKey) -> Desired:
+    def desired(
+        self,
+        public_key: PublicKey,
+        applied: ResolvedHost | None = None,  # noqa: ARG002 - people have decided all of it
+    ) -> Desired:
         """Return what the folder says of the host with this key; read anew only if it changed."""
         read = self._read_settled()
         if read.resolved is None:

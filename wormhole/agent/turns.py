@@ -108,9 +108,10 @@ class TurnTaker:
                 key = load_key(host, self._paths)[0]
             except Problems as error:
                 raise _NoKeyError(str(error)) from error
-            facts["desired"] = desired = self._source.desired(key)
+            applied = load_applied(host, self._paths)
+            facts["desired"] = desired = self._source.desired(key, applied)
             facts["from_memory"] = desired.resolved is None
-            facts["resolved"] = resolved = desired.resolved or _remember(host, self._paths, key)
+            facts["resolved"] = resolved = desired.resolved or _refuse_former(applied, key)
             if resolved is None:
                 facts |= _hinder(Hindrance.NO_DOCUMENTS, _say_why_nothing(desired))
                 return
@@ -150,9 +151,8 @@ class _HeldError(Exception):
         self.until = until
 
 
-def _remember(host: Host, paths: Paths, key: PublicKey) -> ResolvedHost | None:
+def _refuse_former(applied: ResolvedHost | None, key: PublicKey) -> ResolvedHost | None:
     """Return the last good documents, unless the host has had another key since."""
-    applied = load_applied(host, paths)
     return applied if applied and applied.host.wireguard.public_key == key else None
 
 

@@ -31,12 +31,14 @@ class Told:
     def __init__(self, desired: Desired) -> None:
         self.says = desired
         self.asked_for: list[PublicKey] = []
+        self.applied: list[ResolvedHost | None] = []
 
     def start(self, wake: Wake) -> None:
         """Do nothing: nobody waits here."""
 
-    def desired(self, public_key: PublicKey) -> Desired:
+    def desired(self, public_key: PublicKey, applied: ResolvedHost | None = None) -> Desired:
         self.asked_for.append(public_key)
+        self.applied.append(applied)
         return self.says
 
     def stop(self) -> None:
@@ -119,6 +121,14 @@ def test_without_documents_the_last_good_ones_are_kept_and_healed() -> None:
     assert turn.resolved == scene.resolved
     assert turn.outcome is not None
     assert [change.kind for change in turn.outcome.done] == ["route"]
+
+
+def test_the_source_is_told_what_the_host_converged_to_last() -> None:
+    scene = Scene()
+    stage = Stage(scene, wanting(scene.resolved))
+    stage.take()
+    stage.take()
+    assert stage.source.applied == [None, scene.resolved]
 
 
 def test_last_good_documents_of_another_key_are_of_no_use() -> None:
