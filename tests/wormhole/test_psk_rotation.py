@@ -10,6 +10,7 @@ from memory_api import MemoryApi
 
 from wormhole.cluster.errors import ApiError
 from wormhole.psk.epochs import decode_master, encode_master
+from wormhole.psk.patience import find_timeout
 
 SECRET = "/api/v1/namespaces/wormhole-system/secrets/wormhole-psk"
 MESH = "/apis/wormhole.dev/v1alpha1/meshes/demo"
@@ -172,7 +173,10 @@ def test_a_timeout_names_the_missing_and_can_be_resumed(
     master = cluster.entries["2026-11-22"]
     cluster.asleep.clear()
     code, out, _ = wormhole("psk", "rotate")
-    assert "\nGoing on with the rotation to 2026-11-22: its entry is there already.\n" in out
+    assert (
+        "\nGoing on with the rotation to 2026-11-22, which the Secret notes: its entry is there"
+        " already.\n"
+    ) in out
     assert "1/5  Secret wormhole-system/wormhole-psk: entry 2026-11-22 is there\n" in out
     assert (code, cluster.entries) == (0, {"2026-11-22": master})
 
@@ -393,6 +397,7 @@ def test_the_status_only_looks(cluster: Cluster, wormhole: Wormhole) -> None:
         (["--without", "x"], "--without"),
         (["--timeout", "1"], "--timeout"),
         (["--no-switch"], "--switch"),
+        (["--fresh"], "--fresh"),
         (["--dry-run"], "--dry-run"),
     ],
 )
@@ -426,6 +431,115 @@ def test_a_cluster_has_one_mesh(
         cluster.put(MESH.replace("demo", name), mesh | {"metadata": {"name": name}})
     assert wormhole("psk", "rotate") == (2, "", f"error: {problem}\n")
     cluster.put(MESH, mesh)
+
+
+KNOWN = encode_master(b"\x66" * 32)
+"""A master that somebody else knows."""
+NOTE = "wormhole.dev/rotating-to"
+
+
+def seed(cluster: Cluster, epoch: str, note: str = "") -> None:
+    """Put an entry into the Secret as a node that was taken over does."""
+    annotations = {NOTE: note} if note else {}
+    secret = cluster.objects[SECRET]
+    metadata = secret["metadata"] | {"annotations": annotations}
+    data = cluster.entries | {epoch: KNOWN}
+    cluster.put(SECRET, secret | {"metadata": metadata, "data": data})
+    cluster.follow()
+
+
+def test_an_entry_that_nobody_noted_is_never_adopted(cluster: Cluster, wormhole: Wormhole) -> None:
+    seed(cluster, "2099-12-31")
+    assert wormhole("psk", "rotate") == (
+        0,
+        (
+            "Mesh/demo uses epoch 2026-11-01, with 3 nodes.\n"
+            "Entries that no rotation noted, and that go in the end: 2099-12-31.\n"
+            "Rotating to 2026-11-22.\n"
+            "1/5  Secret wormhole-system/wormhole-psk: entry 2026-11-22 added\n"
+            "2/5  all 3 nodes hold 2026-11-22\n"
+            "3/5  Mesh/demo: presharedKeyEpoch 2026-11-01 -> 2026-11-22\n"
+            "4/5  all 3 nodes use 2026-11-22\n"
+            "5/5  entries removed: 2026-11-01, 2099-12-31\n"
+            "Rotated: Mesh/demo uses epoch 2026-11-22.\n"
+        ),
+        "",
+    )
+    assert list(cluster.entries) == ["2026-11-22"]
+    assert cluster.entries["2026-11-22"] != KNOWN
+
+
+@pytest.mark.parametrize("note", ["2099-12-31", "2026-11-01"])
+def test_a_fresh_rotation_goes_by_no_note(cluster: Cluster, wormhole: Wormhole, note: str) -> None:
+    seed(cluster, "2099-12-31", note)
+    cluster.asleep = {"node-b"}
+    code, out, err = wormhole("psk", "rotate", "--fresh", "--timeout", "3")
+    assert (code, "Rotating to 2026-11-22.\n" in out) == (75, True)
+    assert err.endswith("to go on: wormhole psk rotate\n")
+    cluster.asleep = set()
+    code, out, _ = wormhole("psk", "rotate")
+    assert (code, "Going on with the rotation to 2026-11-22" in out) == (0, True)
+    assert (cluster.epoch, list(cluster.entries)) == ("2026-11-22", ["2026-11-22"])
+    assert cluster.entries["2026-11-22"] != KNOWN
+    assert cluster.objects[SECRET]["metadata"]["annotations"] == {}
+
+
+@pytest.mark.parametrize("options", [[], ["--fresh"], ["--epoch", "2026-11-22"]])
+def test_an_entry_that_appears_in_the_last_moment_is_not_adopted(
+    cluster: Cluster, wormhole: Wormhole, options: list[str]
+) -> None:
+    def add(request: str) -> None:
+        if request == f"GET {SECRET}" and cluster.requests.count(request) == 2:
+            seed(cluster, "2026-11-22", "2026-11-22" if "--fresh" in options else "")
+
+    cluster.before = add
+    code, _, err = wormhole("psk", "rotate", *options)
+    assert (code, err.splitlines()[-1]) == (
+        2,
+        (
+            "error: entry '2026-11-22': was put into the Secret by somebody else meanwhile, and is"
+            " not taken over: run it again"
+        ),
+    )
+    assert (cluster.epoch, cluster.writes) == ("2026-11-01", [])
+
+
+def test_a_rotation_that_began_meanwhile_is_not_crossed(
+    cluster: Cluster, wormhole: Wormhole
+) -> None:
+    def begin(request: str) -> None:
+        if request == f"GET {SECRET}" and cluster.requests.count(request) == 2:
+            seed(cluster, "green", "green")
+
+    cluster.before = begin
+    code, _, err = wormhole("psk", "rotate")
+    assert (code, err.splitlines()[-1]) == (
+        2,
+        "error: a rotation to green began meanwhile: let it end first",
+    )
+    assert cluster.writes == []
+
+
+def test_the_note_of_another_rotation_stays_and_its_entry(
+    cluster: Cluster, wormhole: Wormhole
+) -> None:
+    def begin() -> None:
+        if cluster.epoch == "2026-11-22" and "green" not in cluster.entries:
+            seed(cluster, "green", "green")
+
+    cluster.each_second = begin
+    code, out, _ = wormhole("psk", "rotate")
+    assert (code, out.splitlines()[-2]) == (
+        0,
+        "5/5  entries removed: 2026-11-01; green stays, as a rotation to it began meanwhile",
+    )
+    assert sorted(cluster.entries) == ["2026-11-22", "green"]
+    assert cluster.objects[SECRET]["metadata"]["annotations"] == {NOTE: "green"}
+
+
+@pytest.mark.parametrize(("nodes", "seconds"), [(0, 300), (2450, 300), (3000, 420), (5000, 1060)])
+def test_the_timeout_is_longer_than_nodes_take_to_report(nodes: int, seconds: int) -> None:
+    assert find_timeout(nodes) == pytest.approx(seconds, abs=1)
 
 
 def test_a_missing_secret_is_told_with_what_to_apply(cluster: Cluster, wormhole: Wormhole) -> None:

@@ -16,7 +16,6 @@ from wormhole.psk.epochs import (
     RULE,
     decode_master,
     encode_master,
-    find_newer,
     is_epoch,
     name_epoch,
 )
@@ -66,23 +65,6 @@ def test_a_new_epoch_is_named_by_the_day(taken: tuple[str, ...], name: str) -> N
     assert is_epoch(name)
 
 
-@pytest.mark.parametrize(
-    ("epochs", "current", "newer"),
-    [
-        (("2026-11-22",), "2026-11-01", "2026-11-22"),
-        (("2026-10-22",), "2026-11-01", ""),
-        (("2026-11-22.2", "2026-11-22.10"), "2026-11-22", "2026-11-22.10"),
-        (("2026-11",), "2026-10-31", "2026-11"),
-        (("zebra",), "2026-11-01", ""),
-        (("2026-11-22",), "amber", ""),
-        (("2026-11-22",), "", ""),
-        (("2026-11-01",), "2026-11-01", ""),
-    ],
-)
-def test_only_dates_say_what_is_newer(epochs: tuple[str, ...], current: str, newer: str) -> None:
-    assert find_newer(epochs, current) == newer
-
-
 @given(st.binary(min_size=32, max_size=32).filter(any))
 @pytest.mark.law
 def test_a_master_is_read_as_it_was_written(master: bytes) -> None:
@@ -101,7 +83,25 @@ def test_a_master_may_end_in_a_line_break(text: bytes) -> None:
         (NONE, {"epoch": "blue"}, ("blue", Way.NEW)),
         ({"epoch": "", "entries": (), "reports": ()}, NONE, ("2026-11-22", Way.NEW)),
         ({"epoch": "", "entries": ("x",), "rotating_to": "x"}, NONE, ("x", Way.RESUMED)),
-        ({"entries": ("2026-11-01", "2026-11-09")}, NONE, ("2026-11-09", Way.RESUMED)),
+        # Whoever put an entry there that nobody noted may know its master.
+        ({"entries": ("2026-11-01", "2099-12-31")}, NONE, ("2026-11-22", Way.NEW)),
+        ({"entries": ("2026-11-01", "2026-11-22")}, NONE, ("2026-11-22.2", Way.NEW)),
+        (
+            {"entries": ("2026-11-01", "blue"), "rotating_to": "blue"},
+            {"epoch": "blue"},
+            ("blue", Way.RESUMED),
+        ),
+        (
+            {"entries": ("2026-11-01", "blue"), "rotating_to": "blue"},
+            {"fresh": True},
+            ("2026-11-22", Way.NEW),
+        ),
+        ({"rotating_to": "2026-11-01"}, {"fresh": True}, ("2026-11-22", Way.NEW)),
+        (
+            {"entries": ("2026-11-01", "blue"), "rotating_to": "blue"},
+            {"fresh": True, "epoch": "green"},
+            ("green", Way.NEW),
+        ),
         ({"entries": ("2026-10-01", "2026-11-01")}, NONE, ("2026-11-22", Way.NEW)),
         (
             {"entries": ("2026-11-01", "blue"), "rotating_to": "blue"},
@@ -113,7 +113,6 @@ def test_a_master_may_end_in_a_line_break(text: bytes) -> None:
             NONE,
             ("2026-11-01", Way.SWITCHED),
         ),
-        (NONE, {"epoch": "2026-11-01"}, ("2026-11-01", Way.SWITCHED)),
         ({"damaged": ("2026-11-22",)}, NONE, ("2026-11-22.2", Way.NEW)),
         (
             {"reports": (report("node-a", held=("2026-11-22", "2026-11-22.2")),)},
@@ -138,12 +137,33 @@ def test_a_rotation_goes_on_before_another_begins(
     [
         (NONE, {"epoch": "../x"}, f"--epoch '../x': {RULE}"),
         (
-            {"entries": ("2026-11-01", "2026-11-09")},
+            {"entries": ("2026-11-01", "2026-11-09"), "rotating_to": "2026-11-09"},
             {"epoch": "blue"},
             (
                 "--epoch 'blue': a rotation to 2026-11-09 is under way: let it end first, without"
-                " --epoch"
+                " --epoch, or give it up with --fresh"
             ),
+        ),
+        (
+            {"entries": ("2026-11-01", "blue")},
+            {"epoch": "blue"},
+            (
+                "--epoch 'blue': has an entry in the Secret already, which this rotation did not"
+                " make: choose another"
+            ),
+        ),
+        (
+            {"entries": ("2026-11-01", "blue"), "rotating_to": "blue"},
+            {"epoch": "blue", "fresh": True},
+            (
+                "--epoch 'blue': has an entry in the Secret already, which this rotation did not"
+                " make: choose another"
+            ),
+        ),
+        (
+            NONE,
+            {"epoch": "2026-11-01"},
+            "--epoch '2026-11-01': is what the Mesh uses already: choose another",
         ),
         (
             {"damaged": ("blue",)},
@@ -190,7 +210,37 @@ def test_the_start_is_said() -> None:
     first = survey(epoch="", reports=(report("node-a"),))
     assert describe_start(first, Target(epoch="x", way=Way.RESUMED, origin="")) == (
         "Mesh/demo uses no pre-shared keys yet, with 1 node.\n"
-        "Going on with the rotation to x: its entry is there already."
+        "Going on with the rotation to x, which the Secret notes: its entry is there already."
+    )
+
+
+def test_what_nobody_noted_is_named_and_what_is_given_up() -> None:
+    new = Target(epoch="2026-11-22", way=Way.NEW, origin="2026-11-01")
+    looked = survey(
+        entries=("2026-10-01", "2026-11-01", "2099-12-31", "blue"),
+        rotating_to="blue",
+        reports=(report("node-a"), report("node-b", in_use="2026-10-01")),
+    )
+    assert describe_start(looked, new) == (
+        "Mesh/demo uses epoch 2026-11-01, with 2 nodes.\n"
+        "Entries that no rotation noted, and that go in the end: 2099-12-31.\n"
+        "The rotation to blue, which the Secret notes, is given up: its entry goes as well.\n"
+        "Rotating to 2026-11-22."
+    )
+    on = Target(epoch="blue", way=Way.RESUMED, origin="2026-11-01")
+    assert describe_start(looked, on) == (
+        "Mesh/demo uses epoch 2026-11-01, with 2 nodes.\n"
+        "Entries that no rotation noted, and that go in the end: 2099-12-31.\n"
+        "Going on with the rotation to blue, which the Secret notes: its entry is there already."
+    )
+
+
+def test_once_the_mesh_has_switched_what_is_left_needs_no_note() -> None:
+    left = Target(epoch="2026-11-01", way=Way.SWITCHED, origin="2026-11-01")
+    looked = survey(entries=("2026-10-01", "2026-11-01"), rotating_to="2026-11-01")
+    assert describe_start(looked, left) == (
+        "Mesh/demo uses epoch 2026-11-01, with 2 nodes.\n"
+        "Ending the rotation to 2026-11-01: the Mesh uses it already."
     )
 
 
@@ -233,6 +283,17 @@ def test_the_status_says_who_uses_and_holds_what() -> None:
         "  blue: is no master secret (32 bytes in base64), and no node takes it\n"
         "In trouble: node-b (not Ready: HostError).\n"
         "A rotation to 2026-11-22 is under way: `wormhole psk rotate` goes on with it."
+    )
+
+
+def test_the_status_names_entries_that_nobody_noted() -> None:
+    found = survey(entries=("2026-11-01", "2099-12-31"))
+    assert describe_status(found, "wormhole-system", verbose=False) == (
+        "Mesh/demo uses epoch 2026-11-01, with 2 nodes.\n"
+        "  2026-11-01: used by 2 of 2, held by 2 of 2\n"
+        "  2099-12-31: used by 0 of 2, held by 0 of 2 (not by node-a, node-b)\n"
+        "Entries that no rotation noted, and that go with the next one: 2099-12-31.\n"
+        "No rotation is under way."
     )
 
 

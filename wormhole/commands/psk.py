@@ -26,8 +26,6 @@ DESCRIPTION: Final = (
     " Secret. Exit code 75: nodes did not get on in time; run it again."
 )
 
-_SECONDS: Final = 300.0
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
@@ -56,6 +54,12 @@ def _configure_rotate(group: argparse._ArgumentGroup) -> None:
         help="The new epoch's name; without it the date in UTC, or the one that is under way.",
     )
     group.add_argument(
+        "--fresh",
+        action="store_true",
+        help="Begin another rotation even if one is noted to be under way, and give that one up:"
+        " for use after a node was taken over, which may have written the note.",
+    )
+    group.add_argument(
         "--without",
         metavar="NODE",
         nargs="+",
@@ -68,8 +72,8 @@ def _configure_rotate(group: argparse._ArgumentGroup) -> None:
         "--timeout",
         metavar="SECONDS",
         type=_parse_seconds,
-        default=_SECONDS,
-        help="How long to wait for the nodes, in each of the two waits (now %(default)g).",
+        help="How long to wait for the nodes, in each of the two waits; without it 300, and more"
+        " with more than 2,400 nodes.",
     )
     group.add_argument(
         "--switch",
@@ -107,8 +111,9 @@ def _rotate(api: "Api", arguments: argparse.Namespace) -> int:
     from wormhole.psk.target import choose_target  # noqa: PLC0415
     from wormhole.psk.words import describe_dry_run, describe_start  # noqa: PLC0415
 
-    wishes, clock = _wishes_from(arguments), SystemClock()
+    clock = SystemClock()
     survey = look(api, arguments.namespace)
+    wishes = _wishes_from(arguments, len(survey.reports))
     target = choose_target(survey, wishes, clock.today())
     out(describe_start(survey, target))
     if arguments.dry_run:
@@ -161,14 +166,16 @@ def _resume(arguments: argparse.Namespace) -> str:
     return shlex.join(words)
 
 
-def _wishes_from(arguments: argparse.Namespace) -> "Wishes":
-    from wormhole.psk.target import Wishes  # noqa: PLC0415 - as above
+def _wishes_from(arguments: argparse.Namespace, nodes: int) -> "Wishes":
+    from wormhole.psk.patience import find_timeout  # noqa: PLC0415 - as above
+    from wormhole.psk.target import Wishes  # noqa: PLC0415
 
     return Wishes(
         epoch=arguments.epoch or "",
+        fresh=arguments.fresh,
         without=tuple(dict.fromkeys(arguments.without)),
         switch=arguments.switch,
-        timeout=arguments.timeout,
+        timeout=find_timeout(nodes) if arguments.timeout is None else arguments.timeout,
     )
 
 
@@ -178,7 +185,8 @@ def _refuse_options_of_rotate(arguments: argparse.Namespace) -> None:
     given = {
         "--epoch": arguments.epoch is not None,
         "--without": bool(arguments.without),
-        "--timeout": arguments.timeout != _SECONDS,
+        "--timeout": arguments.timeout is not None,
+        "--fresh": arguments.fresh,
         "--switch": arguments.switch is not None,
         "--dry-run": arguments.dry_run,
     }

@@ -2,7 +2,7 @@
 
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import date
 from itertools import count
 from typing import Final
@@ -13,8 +13,6 @@ RULE: Final = (
     "must be a plain file name: 1 to 63 letters, digits, '-', '_' and '.', not beginning with a dot"
 )
 MASTER_LENGTH: Final = 32
-
-_DATED: Final = re.compile(r"(\d{4}-\d{2}(?:-\d{2})?)(?:\.(\d{1,9}))?", re.ASCII)
 
 
 def is_epoch(name: str) -> bool:
@@ -27,17 +25,6 @@ def name_epoch(today: date, taken: Collection[str]) -> str:
     day = today.isoformat()
     names = (day if number == 1 else f"{day}.{number}" for number in count(1))
     return next(name for name in names if name not in taken)
-
-
-def find_newer(epochs: Iterable[str], current: str) -> str:
-    """Return the latest of the epochs that are named by a later date than the current one.
-
-    Empty when there is none, or when dates do not tell: no order is read into other names.
-    """
-    now = _date_of(current)
-    dated = ((_date_of(epoch), epoch) for epoch in epochs)
-    later = [(when, epoch) for when, epoch in dated if now and when and when > now]
-    return max(later)[1] if later else ""
 
 
 def encode_master(master: bytes) -> str:
@@ -54,8 +41,3 @@ def decode_master(value: object) -> bytes | None:
     except ValueError:
         return None
     return master if len(master) == MASTER_LENGTH and any(master) else None
-
-
-def _date_of(epoch: str) -> tuple[str, int] | None:
-    match = _DATED.fullmatch(epoch)
-    return (match[1], int(match[2] or 1)) if match else None

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from typing import Final, Protocol
 
+from wormhole.agent.statuspace import news_spread
 from wormhole.cluster.api import Api
 from wormhole.cluster.errors import ApiError
 from wormhole.psk.survey import Report, Survey, explain_silence, look
@@ -18,6 +19,8 @@ _SOON: Final = 5.0
 """Seconds until it is said who is missing, when that changed."""
 _LATER: Final = 30.0
 """Seconds until the same is said again."""
+_SHORTEST: Final = 300.0
+"""Seconds that nodes have at least; more where reports are spread over more."""
 _EXPLAINED: Final = 5
 """How many silent nodes are looked into; each is a request."""
 
@@ -49,6 +52,14 @@ class SystemClock:
     def today(self) -> date:
         """Return the date in UTC."""
         return datetime.now(UTC).date()
+
+
+def find_timeout(nodes: int) -> float:
+    """Return how many seconds to wait for that many nodes, if nobody says.
+
+    A node that reported just now reports again after the spread, at a place in it of its own.
+    """
+    return max(_SHORTEST, 2 * news_spread(max(0, nodes - 1)) + 60)
 
 
 class OverdueError(Exception):

@@ -13,7 +13,7 @@ from schemas.problems import Problem, Problems
 from wormhole.cluster.api import MERGE_PATCH, MESHES, PSK_SECRET, Api
 from wormhole.cluster.errors import ApiError
 from wormhole.psk.patience import Patience
-from wormhole.psk.store import adding, change_secret, removing
+from wormhole.psk.store import beginning, change_secret, ending
 from wormhole.psk.survey import Survey, look
 from wormhole.psk.target import Target, Way, Wishes
 from wormhole.psk.words import say_all
@@ -69,7 +69,7 @@ class Rotation:
         self.stage = Stage.DONE
 
     def _add(self, target: Target) -> None:
-        change = adding(self._namespace, target.epoch, note=target.epoch)
+        change = beginning(self._namespace, target.epoch, fresh=self._wishes.fresh)
         change_secret(self._api, self._namespace, change)
         self.stage = Stage.ADDED
         done = "added" if target.way is Way.NEW else "is there"
@@ -121,11 +121,12 @@ class Rotation:
         """Remove all entries but the new one, and those that a node still says it uses."""
         survey = look(self._api, self._namespace)
         _check_after(survey, target)
-        users = {report.in_use: report.node for report in survey.reports}
+        why = {report.in_use: f"{report.node} uses it" for report in survey.reports}
+        why[survey.rotating_to] = "a rotation to it began meanwhile"
         old = {*survey.entries, *survey.damaged} - {target.epoch}
-        gone, kept = sorted(old - users.keys()), sorted(old & users.keys())
-        change_secret(self._api, self._namespace, removing(gone))
-        stays = "".join(f"; {epoch} stays, as {users[epoch]} uses it" for epoch in kept)
+        gone, kept = sorted(old - why.keys()), sorted(old & why.keys())
+        change_secret(self._api, self._namespace, ending(target.epoch, gone))
+        stays = "".join(f"; {epoch} stays, as {why[epoch]}" for epoch in kept)
         self._say(f"5/5  entries removed: {', '.join(gone) or 'none'}{stays}")
 
 

@@ -102,10 +102,8 @@ def ensure_master(api: Api, namespace: str, epoch: str, *, held: bytes | None = 
     return Entries(change_secret(api, namespace, adding(namespace, epoch, held=held)))
 
 
-def adding(
-    namespace: str, epoch: str, *, held: bytes | None = None, note: str | None = None
-) -> Change:
-    """Return the change that adds an entry unless it is there, and notes a rotation to it."""
+def adding(namespace: str, epoch: str, *, held: bytes | None = None) -> Change:
+    """Return the change that adds an entry unless it is there."""
     if not is_epoch(epoch):
         raise Problems.one(RULE, path="presharedKeyEpoch", value=epoch)
     master = held or token_bytes(MASTER_LENGTH)
@@ -114,29 +112,65 @@ def adding(
         entries = Entries(secret)
         if epoch in entries:
             check_entry(entries, namespace, epoch)
-        data = {epoch: encode_master(master)} | dict(entries)
-        changed = _with_note(secret | {"data": data}, note) if note else secret | {"data": data}
-        return None if (epoch in entries and changed == secret) else changed
+            return None
+        return secret | {"data": {epoch: encode_master(master)} | dict(entries)}
 
     return add
 
 
-def removing(epochs: Collection[str]) -> Change:
-    """Return the change that removes entries, and the note of a rotation."""
+def beginning(namespace: str, epoch: str, *, fresh: bool) -> Change:
+    """Return the change that adds an entry and notes a rotation to it.
 
-    def remove(secret: Object) -> Object | None:
-        kept = {epoch: value for epoch, value in Entries(secret).items() if epoch not in epochs}
-        changed = _with_note(secret | {"data": kept}, None)
-        unchanged = len(kept) == len(Entries(secret)) and not read_note(secret)
-        return None if unchanged else changed
+    Whoever may write to the Secret may have put an entry there, and know its master. So one that
+    is there is gone on with only when a rotation to it is noted; a ``fresh`` rotation goes on with
+    none, and gives up what is noted. The change raises Problems where that cannot be.
+    """
+    add = adding(namespace, epoch)
 
-    return remove
+    def begin(secret: Object) -> Object | None:
+        noted = read_rotation(secret)
+        if noted not in {"", epoch} and not fresh:
+            raise Problems.one(f"a rotation to {noted} began meanwhile: let it end first")
+        if epoch in Entries(secret) and (fresh or noted != epoch):
+            rule = (
+                "was put into the Secret by somebody else meanwhile, and is not taken over: run it"
+                " again"
+            )
+            raise Problems([Problem(object="entry", value=epoch, rule=rule)])
+        changed = _with_note(add(secret) or secret, epoch)
+        return None if changed == secret else changed
+
+    return begin
 
 
-def read_note(secret: Object) -> str:
-    """Return the epoch that a rotation is under way to; empty when there is none."""
-    annotations = secret["metadata"].get("annotations") or {}
-    return str(annotations.get(ROTATING_TO, ""))
+def ending(epoch: str, old: Collection[str]) -> Change:
+    """Return the change that removes old entries, and the note of the rotation to an epoch.
+
+    The note of another rotation stays, and so does the entry that it is about.
+    """
+
+    def end(secret: Object) -> Object | None:
+        noted, entries = read_rotation(secret), Entries(secret)
+        other = noted if noted != epoch else ""
+        kept = {name: entries[name] for name in entries if name not in old or name == other}
+        changed = secret | {"data": kept}
+        if other:
+            return changed if len(kept) < len(entries) else None
+        noteless = ROTATING_TO not in (secret["metadata"].get("annotations") or {})
+        return None if noteless and len(kept) == len(entries) else _with_note(changed, None)
+
+    return end
+
+
+def read_rotation(secret: Object) -> str:
+    """Return the epoch that a rotation is noted to be under way to; empty when there is none.
+
+    A note about an entry that is not there, or is no master, is about none.
+    """
+    epoch = (secret["metadata"].get("annotations") or {}).get(ROTATING_TO)
+    if not isinstance(epoch, str) or not is_epoch(epoch):
+        return ""
+    return epoch if decode_master(Entries(secret).get(epoch)) else ""
 
 
 def check_entry(entries: Mapping[str, Any], namespace: str, epoch: str) -> None:

@@ -8,7 +8,7 @@ from schemas.state import Value
 from wormhole.cluster.api import MESH_NODES, MESHES, NODES, Api, Object
 from wormhole.cluster.errors import ApiError
 from wormhole.psk.epochs import decode_master, is_epoch
-from wormhole.psk.store import Entries, read_note, read_secret
+from wormhole.psk.store import Entries, read_rotation, read_secret
 
 _PAGE: Final = "500"
 _GITOPS: Final = {
@@ -49,6 +49,16 @@ class Survey(Value, frozen=True, kw_only=True):
     reports: tuple[Report, ...]
     """One for each MeshNode, by name."""
 
+    def list_strangers(self, target: str) -> tuple[str, ...]:
+        """Return the entries that nothing accounts for before the Mesh uses ``target``.
+
+        Neither the Mesh, nor a rotation, nor a node that was left behind by one.
+        """
+        if target == self.epoch:
+            return ()
+        known = {self.epoch, self.rotating_to, target, *(each.in_use for each in self.reports)}
+        return tuple(epoch for epoch in self.entries if epoch not in known)
+
 
 def look(api: Api, namespace: str) -> Survey:
     """Look at everything once.
@@ -62,7 +72,6 @@ def look(api: Api, namespace: str) -> Survey:
     secret = read_secret(api, namespace)
     entries = Entries(secret)
     good = {epoch for epoch, value in entries.items() if is_epoch(epoch) and decode_master(value)}
-    note = read_note(secret)
     reports = map(_read_report, _list(api, MESH_NODES))
     return Survey(
         mesh=mesh["metadata"]["name"],
@@ -71,7 +80,7 @@ def look(api: Api, namespace: str) -> Survey:
         gitops=_find_gitops(mesh["metadata"]),
         entries=tuple(sorted(good)),
         damaged=tuple(sorted({*entries} - good)),
-        rotating_to=note if note in good else "",
+        rotating_to=read_rotation(secret),
         reports=tuple(sorted(reports, key=lambda report: report.node)),
     )
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from schemas.problems import Problem, Problems
 from schemas.state import Value
 from schemas.wording import show, suggest
-from wormhole.psk.epochs import RULE, find_newer, is_epoch, name_epoch
+from wormhole.psk.epochs import RULE, is_epoch, name_epoch
 from wormhole.psk.survey import Survey
 
 
@@ -27,6 +27,8 @@ class Wishes(Value, frozen=True, kw_only=True):
 
     epoch: str = ""
     """Empty: what is under way, or else a new one named by the day."""
+    fresh: bool = False
+    """Do not go on with what is under way: give it up, and begin another rotation."""
     without: tuple[str, ...] = ()
     """Nodes that are not waited for."""
     switch: bool | None = None
@@ -47,20 +49,20 @@ class Target(Value, frozen=True, kw_only=True):
 def choose_target(survey: Survey, wishes: Wishes, today: date) -> Target:
     """Return where a rotation leads: on with one that was interrupted, or to a new epoch.
 
+    Interrupted was what the Secret notes, and nothing else: an entry without a note may be from
+    anybody who once might write to the Secret, and its master be known to him.
+
     Raises:
         Problems: what is wished cannot be, or would not be safe.
 
     """
-    under_way = survey.rotating_to or find_newer(survey.entries, survey.epoch)
+    under_way = "" if wishes.fresh else survey.rotating_to
     epoch = wishes.epoch or under_way or name_epoch(today, _names_in_use(survey))
     problems = list(_find_problems(survey, wishes, under_way, epoch))
     if problems:
         raise Problems(problems)
-    if epoch == survey.epoch:
-        way = Way.SWITCHED
-    else:
-        way = Way.RESUMED if epoch in survey.entries else Way.NEW
-    return Target(epoch=epoch, way=way, origin=survey.epoch)
+    on = Way.SWITCHED if epoch == survey.epoch else Way.RESUMED
+    return Target(epoch=epoch, way=on if epoch == under_way else Way.NEW, origin=survey.epoch)
 
 
 def _names_in_use(survey: Survey) -> set[str]:
@@ -91,10 +93,21 @@ def _judge_epoch(survey: Survey, wishes: Wishes, under_way: str, epoch: str) -> 
     if not is_epoch(epoch):
         rule = RULE
     elif under_way and epoch != under_way:
-        rule = f"a rotation to {under_way} is under way: let it end first, without --epoch"
+        rule = (
+            f"a rotation to {under_way} is under way: let it end first, without --epoch, or give"
+            " it up with --fresh"
+        )
     elif epoch in survey.damaged:
         rule = "its entry in the Secret is no master secret (32 bytes in base64): choose another"
-    elif epoch not in {*survey.entries, survey.epoch} and holders:
+    elif epoch == under_way:
+        rule = ""
+    elif epoch == survey.epoch:
+        rule = "is what the Mesh uses already: choose another"
+    elif epoch in survey.entries:
+        rule = (
+            "has an entry in the Secret already, which this rotation did not make: choose another"
+        )
+    elif holders:
         rule = f"was used before: {holders[0].node} still holds a master of that name"
     if rule:
         yield Problem(object="--epoch" if wishes.epoch else "", value=show(epoch), rule=rule)

@@ -39,16 +39,29 @@ def describe_start(survey: Survey, target: Target) -> str:
     """Return what is so, and what comes now."""
     nodes = count_nodes(len(survey.reports))
     used = f"uses epoch {survey.epoch}" if survey.epoch else "uses no pre-shared keys yet"
-    now = f"Mesh/{survey.mesh} {used}, with {nodes}."
+    lines = [f"Mesh/{survey.mesh} {used}, with {nodes}."]
+    if strangers := survey.list_strangers(target.epoch):
+        names = ", ".join(strangers)
+        lines.append(f"Entries that no rotation noted, and that go in the end: {names}.")
+    if survey.rotating_to not in {"", survey.epoch, target.epoch}:
+        lines.append(
+            f"The rotation to {survey.rotating_to}, which the Secret notes, is given up: its entry"
+            " goes as well."
+        )
+    return "\n".join([*lines, _describe_way(target)])
+
+
+def _describe_way(target: Target) -> str:
     match target.way:
         case Way.NEW:
-            return f"{now}\nRotating to {target.epoch}."
+            return f"Rotating to {target.epoch}."
         case Way.RESUMED:
             return (
-                f"{now}\nGoing on with the rotation to {target.epoch}: its entry is there already."
+                f"Going on with the rotation to {target.epoch}, which the Secret notes: its entry"
+                " is there already."
             )
         case Way.SWITCHED:
-            return f"{now}\nEnding the rotation to {target.epoch}: the Mesh uses it already."
+            return f"Ending the rotation to {target.epoch}: the Mesh uses it already."
 
 
 def describe_dry_run(survey: Survey, target: Target, namespace: str) -> str:
@@ -85,6 +98,7 @@ def describe_status(survey: Survey, namespace: str, *, verbose: bool) -> str:
             for name in survey.damaged
         ),
         *_describe_troubles(survey, verbose=verbose),
+        *_describe_strangers(survey),
         _describe_rotation(survey, namespace),
     ]
     return "\n".join(neutralise(line) for line in lines)
@@ -104,6 +118,13 @@ def _describe_epoch(survey: Survey, epoch: str, *, verbose: bool) -> str:
 def _describe_troubles(survey: Survey, *, verbose: bool) -> list[str]:
     troubles = [f"{report.node} ({report.trouble})" for report in survey.reports if report.trouble]
     return [f"In trouble: {name_some(troubles, verbose=verbose)}."] if troubles else []
+
+
+def _describe_strangers(survey: Survey) -> list[str]:
+    names = ", ".join(survey.list_strangers(survey.rotating_to))
+    return [f"Entries that no rotation noted, and that go with the next one: {names}."] * bool(
+        names
+    )
 
 
 def _describe_rotation(survey: Survey, namespace: str) -> str:
