@@ -182,17 +182,19 @@ class KernelWatcher(Watcher):
             return tuple(self._sightings)
 
     def culprits(self, key: str, since: float = float("-inf")) -> tuple[str, ...]:
-        """Say who changed an object, by its key in a plan; the last one first.
+        """Say who changed an object, by its key in a plan: by name, so that it is told once.
 
         Such as ``NetworkManager (process 812)``, or only ``ip`` when it was another process each
-        time. Nobody, where the kernel does not tell, as with links; see
+        time. One that ended before it could be looked up is told of only when nobody else is
+        known. Nobody, where the kernel does not tell, as with links; see
         :class:`~applier.linux.attention.Event`.
         """
         ports: dict[str, set[int]] = {}
-        for at, event in reversed(self.recent()):
+        for at, event in self.recent():
             if event.what == key and event.port and at >= since:
                 ports.setdefault(event.who, set()).add(event.port)
-        return tuple(_call(who, which) for who, which in ports.items())
+        named = sorted(filter(None, ports))
+        return tuple(_call(who, ports[who]) for who in named or ports)
 
     def watch(self) -> None:
         """Wake the loop after each change of what is ours."""

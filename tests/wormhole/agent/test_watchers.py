@@ -130,6 +130,37 @@ class TestFiles:
             path.write_text("{}")
             assert bell.await_rings(1)[:1] == [Cause.FILE]
 
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda name: name.unlink(),
+            lambda name: (name.unlink(), name.symlink_to("elsewhere")),
+            lambda name: (name.unlink(), name.write_text("{}")),
+            lambda name: name.write_text("written through it"),
+            lambda name: (name.parent / "target").unlink(),
+        ],
+        ids=["gone", "leads elsewhere", "plain file", "written through", "target gone"],
+    )
+    def test_whatever_happens_to_a_link_or_behind_it_is_noticed(
+        self, tmp_path: Path, change: Callable[[Path], object]
+    ) -> None:
+        name, target = tmp_path / "name", tmp_path / "target"
+        target.write_text("{}")
+        name.symlink_to(target)
+        bell = Bell()
+        with running(FileWatcher([name], bell, period=0.01)):
+            time.sleep(0.02)  # as above
+            change(name)
+            assert bell.await_rings(1)[:1] == [Cause.FILE]
+
+    def test_a_link_that_leads_nowhere_is_missed_when_it_goes(self, tmp_path: Path) -> None:
+        name = tmp_path / "name"
+        name.symlink_to("nowhere")
+        bell = Bell()
+        with running(FileWatcher([name], bell, period=0.01)):
+            name.unlink()
+            assert bell.await_rings(1)[:1] == [Cause.FILE]
+
     def test_reading_is_no_change(self, tmp_path: Path) -> None:
         path = tmp_path / "private.key"
         path.write_text("key")
@@ -219,20 +250,30 @@ class TestKernel:
             assert bell.await_rings(1) == [Cause.KERNEL]
         assert watcher.recent() == (Sighting(5.0, BY_IP),)
 
-    def test_who_did_it_is_told_by_the_plans_key_last_first_and_once(self) -> None:
+    @pytest.mark.parametrize("turned", [False, True])
+    def test_who_did_it_is_told_by_the_plans_key_in_one_order_and_once(
+        self, *, turned: bool
+    ) -> None:
         nameless = Event(kind=EventKind.ROUTE, what=ROUTE, port=78)
         by_kernel = Event(kind=EventKind.ROUTE, what=ROUTE)
-        other = Event(kind=EventKind.ROUTE, what="other", port=79, who="bird")
-        bell, watch = Bell(), FakeWatch((BY_IP, BY_IP, nameless), (by_kernel, other))
+        bird = Event(kind=EventKind.ROUTE, what=ROUTE, port=80, who="bird")
+        other = Event(kind=EventKind.ROUTE, what="other", port=79, who="dhcpcd")
+        first = (BY_IP, BY_IP, nameless, bird)
+        bell, watch = Bell(), FakeWatch(first[::-1] if turned else first, (by_kernel, other))
         watcher = KernelWatcher(bell, open_watch=watch.open)
         with running(watcher):
             bell.await_rings(2)
-        assert watcher.culprits(ROUTE) == (
-            "a process that could not be looked up",
-            "ip (process 77)",
-        )
+        assert watcher.culprits(ROUTE) == ("bird (process 80)", "ip (process 77)")
         assert watcher.culprits("wormhole-br0") == ()
         assert watcher.culprits(ROUTE, since=time.monotonic()) == ()
+
+    def test_who_cannot_be_looked_up_is_told_of_only_alone(self) -> None:
+        nameless = Event(kind=EventKind.ROUTE, what=ROUTE, port=78)
+        bell, watch = Bell(), FakeWatch((nameless,))
+        watcher = KernelWatcher(bell, open_watch=watch.open)
+        with running(watcher):
+            bell.await_rings(1)
+        assert watcher.culprits(ROUTE) == ("a process that could not be looked up",)
 
     def test_processes_of_one_name_are_one_culprit(self) -> None:
         again = Event(kind=EventKind.ROUTE, what=ROUTE, gone=True, port=78, who="ip")
