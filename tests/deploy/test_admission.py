@@ -6,6 +6,7 @@ import pytest
 from admission import judge
 from manifests import Object, build, one
 
+from schemas.state import API_VERSION
 from wormhole.cluster.api import NAMESPACE, PSK_SECRET
 
 AGENT = f"system:serviceaccount:{NAMESPACE}:wormhole-agent"
@@ -13,6 +14,7 @@ NODE_NAME = "authentication.kubernetes.io/node-name"
 POLICIES = build("admission")
 OWN_NODE = one(POLICIES, "ValidatingAdmissionPolicy", "wormhole-own-meshnode")
 PSK = one(POLICIES, "ValidatingAdmissionPolicy", "wormhole-psk")
+EPOCH = one(POLICIES, "ValidatingAdmissionPolicy", "wormhole-psk-epoch")
 
 
 def user(node: str | None = "node-a", name: str = AGENT) -> Object:
@@ -151,6 +153,102 @@ def test_an_agent_has_the_secret_collected_by_nobody() -> None:
     assert judge(PSK, about_secret(owned(ENTRY, "an-app"), owned(ENTRY, "an-app"))) == []
 
 
+ALTERED = "an agent changes no label, annotation or finalizer of the Secret wormhole-psk"
+
+
+@pytest.mark.parametrize(
+    ("field", "before", "after"),
+    [
+        ("annotations", {}, {"wormhole.dev/rotating-to": "2099-12-31"}),
+        ("annotations", {"wormhole.dev/rotating-to": "1"}, {"wormhole.dev/rotating-to": "2"}),
+        ("annotations", {"wormhole.dev/rotating-to": "1"}, {}),
+        ("labels", {}, {"argocd.argoproj.io/instance": "x"}),
+        ("labels", {"a": "b"}, None),
+        ("finalizers", None, ["example.org/never"]),
+        ("finalizers", ["example.org/backup"], []),
+    ],
+)
+def test_an_agent_notes_no_rotation_and_hangs_nothing_on_the_secret(
+    field: str, before: object, after: object
+) -> None:
+    assert judge(PSK, about_secret(with_metadata(field, before), with_metadata(field, after))) == [
+        ALTERED
+    ]
+    admin = user(node=None, name="kubernetes-admin")
+    same = about_secret(with_metadata(field, before), with_metadata(field, before))
+    operators = about_secret(with_metadata(field, before), with_metadata(field, after), admin)
+    assert [judge(PSK, each) for each in (same, operators)] == [[], []]
+
+
+def with_metadata(field: str, value: object) -> Object:
+    metadata = {"name": PSK_SECRET, "namespace": NAMESPACE}
+    return ENTRY | {"metadata": metadata | ({} if value is None else {field: value})}
+
+
+def entries(*epochs: str) -> Object:
+    return {"data": dict.fromkeys(epochs, "bQ==")}
+
+
+def test_an_agent_adds_one_entry_at_a_time_and_no_flood() -> None:
+    several = "an agent adds one entry to the Secret wormhole-psk at a time"
+    full = (
+        "the Secret wormhole-psk has 8 entries, and an agent adds no more: remove some, or run"
+        " wormhole psk rotate"
+    )
+    eight, nine = (entries(*map(str, range(count))) for count in (8, 9))
+    assert judge(PSK, about_secret(entries("1"), entries("1", "2", "3"))) == [several]
+    assert judge(PSK, about_secret(entries(*map(str, range(7))), eight)) == []
+    assert judge(PSK, about_secret(eight, nine)) == [full]
+    assert judge(PSK, about_secret(nine, nine)) == []
+
+
+def mesh(**spec: str) -> Object:
+    return {"metadata": {"name": "demo"}, "spec": spec}
+
+
+def test_an_agent_adds_no_entry_but_that_which_the_mesh_names() -> None:
+    refused = "an agent adds the entry that the Mesh names to the Secret wormhole-psk, and no other"
+    added = about_secret(entries("2026-11"), entries("2026-11", "2099-12-31"))
+    assert judge(EPOCH, added, mesh(presharedKeyEpoch="2026-11")) == [refused]
+    assert judge(EPOCH, added, mesh()) == [refused]
+    assert judge(EPOCH, added, {"metadata": {"name": "demo"}}) == [refused]
+    assert judge(EPOCH, added, mesh(presharedKeyEpoch="2099-12-31")) == []
+    both = about_secret({}, entries("2026-11", "2099-12-31"))
+    assert judge(EPOCH, both, mesh(presharedKeyEpoch="2026-11")) == [refused]
+    same = about_secret(entries("1", "2"), entries("1", "2"))
+    assert judge(EPOCH, same, mesh()) == []
+
+
+def test_an_operator_adds_the_entry_before_the_mesh_names_it() -> None:
+    admin = user(node=None, name="kubernetes-admin")
+    added = about_secret(entries("2026-11"), entries("2026-11", "2026-12"), admin)
+    assert judge(EPOCH, added, mesh(presharedKeyEpoch="2026-11")) == []
+
+
+def test_the_mesh_is_asked_and_without_one_nobody_is_locked_out() -> None:
+    """What a binding does without an object of the kind, it does to everybody, operators too."""
+    assert EPOCH["spec"]["paramKind"] == {"apiVersion": API_VERSION, "kind": "Mesh"}
+    binding = one(POLICIES, "ValidatingAdmissionPolicyBinding", "wormhole-psk-epoch")
+    assert binding["spec"]["paramRef"] == {"selector": {}, "parameterNotFoundAction": "Allow"}
+    # While the kind is not known, every request that the policy is about is refused, to everybody:
+    # so a namespace can be deleted after the definitions.
+    assert EPOCH["spec"]["matchConstraints"]["resourceRules"][0]["operations"] == ["UPDATE"]
+
+
+def test_every_policy_is_bound_and_denies() -> None:
+    policies = {
+        found["metadata"]["name"]
+        for found in POLICIES
+        if found["kind"] == "ValidatingAdmissionPolicy"
+    }
+    bindings = {
+        found["spec"]["policyName"]: found["spec"]["validationActions"]
+        for found in POLICIES
+        if found["kind"] == "ValidatingAdmissionPolicyBinding"
+    }
+    assert bindings == {policy: ["Deny"] for policy in policies}
+
+
 def test_an_operator_rotates_and_other_secrets_are_other_peoples() -> None:
     admin = user(node=None, name="kubernetes-admin")
     assert judge(PSK, about_secret(ENTRY, {"data": {"2": "bQ=="}}, admin)) == []
@@ -159,12 +257,15 @@ def test_an_operator_rotates_and_other_secrets_are_other_peoples() -> None:
 
 
 def test_whatever_cannot_be_evaluated_is_refused() -> None:
-    assert [found["spec"]["failurePolicy"] for found in (OWN_NODE, PSK)] == ["Fail", "Fail"]
+    assert {found["spec"]["failurePolicy"] for found in (OWN_NODE, PSK, EPOCH)} == {"Fail"}
 
 
 def test_the_secret_is_looked_for_where_it_is() -> None:
-    labels = PSK["spec"]["matchConstraints"]["namespaceSelector"]["matchLabels"]
-    assert labels == {"kubernetes.io/metadata.name": NAMESPACE}
+    for policy in (PSK, EPOCH):
+        constraints = policy["spec"]["matchConstraints"]
+        labels = constraints["namespaceSelector"]["matchLabels"]
+        assert labels == {"kubernetes.io/metadata.name": NAMESPACE}
+        assert constraints["resourceRules"][0]["resourceNames"] == [PSK_SECRET]
 
 
 def test_every_write_that_the_agent_is_granted_is_judged() -> None:

@@ -13,16 +13,17 @@ from celpy.celtypes import Value
 Object = dict[str, Any]
 
 
-def judge(policy: Object, request: Object) -> list[str]:
+def judge(policy: Object, request: Object, parameter: Object | None = None) -> list[str]:
     """Return the message of each validation that refuses; empty: the policy lets it pass.
 
     ``request`` is an ``admission.k8s.io/v1`` AdmissionRequest, its ``object`` and ``oldObject``
-    None where there is none.
+    None where there is none. ``parameter`` is one object of the policy's ``paramKind``; each that a
+    binding selects is judged by, and with none a binding may let everything pass.
     """
     spec = policy["spec"]
     if not any(_matches(rule, request) for rule in spec["matchConstraints"]["resourceRules"]):
         return []
-    known = _know(request)
+    known = _know(request) | {"params": celpy.json_to_cel(parameter)}
     if not all(_evaluate(each["expression"], known) for each in spec.get("matchConditions", ())):
         return []
     variables: dict[str, Value] = {}
