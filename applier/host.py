@@ -203,10 +203,13 @@ class Host(Protocol):
 
     # files
     def read_file(self, path: Path) -> bytes | None:
-        """Return the content; None when there is no such file."""
+        """Return the content; None when there is no such file, or a link that leads nowhere."""
 
     def write_file(self, path: Path, content: bytes, mode: int) -> None:
-        """Write through a temporary name, fsync and rename: a reader sees old or new, whole."""
+        """Write through a temporary name, fsync and rename: a reader sees old or new, whole.
+
+        A symbolic link is replaced, never followed.
+        """
 
     def create_file(self, path: Path, content: bytes, mode: int) -> None:
         """Make a new file (``O_EXCL``), file and folder fsynced; missing folders get 0700.
@@ -214,6 +217,16 @@ class Host(Protocol):
         Raises:
             Exists: something of that name is there; it was not touched.
 
+        """
+
+    def read_link(self, path: Path) -> str | None:
+        """Return where a symbolic link leads, as it is spelled; None when there is none."""
+
+    def replace_link(self, path: Path, target: str) -> None:
+        """Put a symbolic link in place of whatever link or file has the name, by renaming.
+
+        It is made beside its place: containerd, which watches the folder, passes over names that
+        appear and looks again when one is renamed away (``cniNetConfSyncer.syncLoop``).
         """
 
     def file_mode(self, path: Path) -> int | None:

@@ -13,6 +13,8 @@ NAME_PREFIX: Final = "wormhole-"
 WIREGUARD_KINDS: Final = frozenset({"wireguard", "tun"})
 """The kernel's device, and the one behind which a userspace process stands."""
 
+_NO_GROUP: Final = 0
+
 
 def owned_links(view: View, scope: Scope) -> dict[str, Link]:
     """Return the links that Wormhole made, by name, wanted or not."""
@@ -20,11 +22,14 @@ def owned_links(view: View, scope: Scope) -> dict[str, Link]:
 
 
 def is_ours(link: Link, view: View, scope: Scope) -> bool:
-    """Whether a link has our marks: its group, and a name that we were given."""
+    """Whether a link has our marks: its group, and a name that we were given.
+
+    Two have no mark yet, and memory in its place.
+    """
     named = link.name in scope.wireguard or link.name in scope.bridges
     if link.group == LINK_GROUP:
         return named or link.name.startswith(NAME_PREFIX)
-    return named and is_unfinished(link, view, scope)
+    return named and (is_unfinished(link, view, scope) or is_unmarked(link, scope))
 
 
 def is_unfinished(link: Link, view: View, scope: Scope) -> bool:
@@ -34,3 +39,12 @@ def is_unfinished(link: Link, view: View, scope: Scope) -> bool:
     written before it was started says whose the device is.
     """
     return link.kind == "tun" and view.read_file(scope.paths.starting(link.name)) is not None
+
+
+def is_unmarked(link: Link, scope: Scope) -> bool:
+    """Whether a bridge is one that the CNI plugin made, from our configuration, for want of ours.
+
+    So it does when a pod starts while our bridge is gone. Then the bridge has the name that this
+    host converged with, and the group that the kernel gives to links for which nobody names one.
+    """
+    return link.kind == "bridge" and link.group == _NO_GROUP and link.name in scope.joined_bridges

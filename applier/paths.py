@@ -12,7 +12,7 @@ class Paths(Value, frozen=True, kw_only=True):
     """Keys, and the memory of what was applied last."""
     cni: Path = Path("/etc/cni/net.d")
     run: Path = Path("/run/wormhole")
-    """The lock, and what the host was like before us."""
+    """The lock, the CNI configuration itself, and what the host was like before us."""
 
     @property
     def private_key(self) -> Path:
@@ -33,6 +33,10 @@ class Paths(Value, frozen=True, kw_only=True):
     def sysctls(self) -> Path:
         """The kernel parameters as they were before us."""
         return self.run / "sysctl.json"
+
+    def configuration(self, cni_file: str) -> Path:
+        """Return where the CNI configuration is that the name in ``cni`` leads to."""
+        return self.run / "cni" / cni_file
 
     @property
     def masters(self) -> Path:

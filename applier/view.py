@@ -70,3 +70,7 @@ class View:
     def read_file(self, path: Path) -> bytes | None:
         """Return a file's content; None when there is no such file."""
         return self._host.read_file(path)
+
+    def read_link(self, path: Path) -> str | None:
+        """Return where a symbolic link leads; None when there is none."""
+        return self._host.read_link(path)

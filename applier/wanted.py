@@ -36,6 +36,8 @@ class Scope(Value, frozen=True, kw_only=True):
     wireguard: tuple[str, ...]
     """Every name that we ever gave to a WireGuard device, as far as we know."""
     bridges: tuple[str, ...]
+    joined_bridges: tuple[str, ...]
+    """Those that memory says the host converged with."""
     cni_files: tuple[str, ...]
     written_cni_files: tuple[str, ...]
     """Those that memory says we wrote; a name that an apply could not use is none."""
@@ -122,6 +124,7 @@ def scope_of(
         names=names,
         wireguard=_unique(name.wireguard for name in known),
         bridges=_unique(name.bridge for name in known),
+        joined_bridges=(last.host.bridge.interface,) if last else (),
         cni_files=_unique([*(name.cni_file for name in known), DEFAULT_CNI_FILE]),
         written_cni_files=_written(last, attempted),
         sysctls=tuple(wanted.host.sysctls) if wanted else (),

@@ -54,7 +54,9 @@ def add_host_folders(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         type=Path,
         default=_from_environment("WORMHOLE_RUN_DIR", "/run/wormhole"),
-        help="The folder of the lock and run-time files (WORMHOLE_RUN_DIR; now %(default)s).",
+        help="The folder of the lock and run-time files (WORMHOLE_RUN_DIR; now %(default)s)."
+        " The CNI configuration is in it: container runtimes must see it at the same path, and a"
+        " boot must empty it.",
     )
 
 

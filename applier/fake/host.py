@@ -29,6 +29,8 @@ class FakeHost:
         self.faults = Faults()
         self.network = FakeNetwork()
         self.files: dict[Path, tuple[bytes, int]] = {}
+        self.symlinks: dict[Path, str] = {}
+        """No name is in both."""
         self.devices = FakeWireGuard(self.network, self.faults, vault, self.files, self.paths)
         self.sysctls = FakeSysctls()
         self.variants: tuple[IptablesVariant, ...] = (IptablesVariant.NFT, IptablesVariant.LEGACY)
@@ -170,12 +172,25 @@ class FakeHost:
     def read_file(self, path: Path) -> bytes | None:
         """Return the content."""
         self.faults.read("read_file")
-        return self.files[path][0] if path in self.files else None
+        file = self.files.get(self._follow(path))
+        return file[0] if file else None
+
+    def read_link(self, path: Path) -> str | None:
+        """Return where a symbolic link leads."""
+        self.faults.read("read_link")
+        return self.symlinks.get(path)
+
+    def replace_link(self, path: Path, target: str) -> None:
+        """Put a symbolic link in place."""
+        with self.faults.write("replace_link", str(path)):
+            self.files.pop(path, None)
+            self.symlinks[path] = target
 
     def file_mode(self, path: Path) -> int | None:
         """Return the permission bits."""
         self.faults.read("file_mode")
-        return self.files[path][1] if path in self.files else None
+        file = self.files.get(self._follow(path))
+        return file[1] if file else None
 
     def list_files(self, folder: Path) -> tuple[str, ...]:
         """Return the names in a folder."""
@@ -185,12 +200,13 @@ class FakeHost:
     def write_file(self, path: Path, content: bytes, mode: int) -> None:
         """Put a whole file in place."""
         with self.faults.write("write_file", str(path)):
+            self.symlinks.pop(path, None)
             self.files[path] = (content, mode)
 
     def create_file(self, path: Path, content: bytes, mode: int) -> None:
         """Make a new file."""
         with self.faults.write("create_file", str(path)):
-            if path in self.files:
+            if path in self.files or path in self.symlinks:
                 raise Exists("create file", str(path), "File exists", 17)
             self.files[path] = (content, mode)
 
@@ -202,9 +218,10 @@ class FakeHost:
     def remove_file(self, path: Path) -> None:
         """Remove a file."""
         with self.faults.write("remove_file", str(path)):
-            if path not in self.files:
+            if path not in self.files and path not in self.symlinks:
                 raise Missing("remove file", str(path), "No such file or directory", 2)
-            del self.files[path]
+            self.files.pop(path, None)
+            self.symlinks.pop(path, None)
 
     # clock
     def now(self) -> int:
@@ -217,6 +234,10 @@ class FakeHost:
         except BaseException:
             self.network.links[name] = old
             raise
+
+    def _follow(self, path: Path) -> Path:
+        """Return where a path leads, over one link at most."""
+        return path.parent / self.symlinks[path] if path in self.symlinks else path
 
     def _follow_links(self) -> None:
         self.sysctls.follow_links(self.network.links)

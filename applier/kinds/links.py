@@ -26,6 +26,8 @@ _OFF_ON_A_BRIDGE: Final = ("net.ipv6.conf.{}.accept_dad", "net.ipv6.conf.{}.acce
 kernel finds no IPv6 neighbours for a second or two after the first pod came; the address is made
 from a MAC of our own, and a pod that claimed it would cut off all others. No pod is our router."""
 
+_UNMARKED: Final = "made without our mark, as the CNI plugin makes one from our configuration"
+
 
 class NetworkLink(Value, frozen=True, kw_only=True):
     """A link of ours, apart from whether it is up."""
@@ -183,14 +185,19 @@ def _compare_in_place(desired: NetworkLink, observed: NetworkLink) -> Difference
         note = f"a {observed.kind or 'physical'} link cannot become a {desired.kind} one"
         return Difference(action=Action.RECREATE, risk=Risk.DISRUPTIVE, note=note)
     if desired.mac and desired.mac != observed.mac:
-        note = "pods relearn the address of their gateway"
+        unmarked = f"{_UNMARKED}; " if _lacks_mark(observed) else ""
+        note = f"{unmarked}pods relearn the address of their gateway"
         return Difference(action=Action.UPDATE, risk=Risk.SESSION_DROP, note=note)
     if observed.ipv6_off and not desired.ipv6_off:
         note = "IPv6 is switched off on it, which refuses its IPv6 addresses"
         return Difference(action=Action.UPDATE, note=note)
     if _settings(desired) != _settings(observed):
-        return Difference(action=Action.UPDATE)
+        return Difference(action=Action.UPDATE, note=_UNMARKED if _lacks_mark(observed) else "")
     return None
+
+
+def _lacks_mark(link: NetworkLink) -> bool:
+    return link.kind == "bridge" and link.group != LINK_GROUP
 
 
 def _settings(link: NetworkLink) -> tuple[int, int, bool]:
@@ -211,9 +218,8 @@ def _describe(link: Link) -> str:
 
 def _loss(link: NetworkLink | None) -> str:
     if link is not None and link.kind == "bridge":
-        return (
-            "its addresses and routes go with it; pods that are plugged into it lose their network"
-        )
+        pods = "pods that are plugged into it lose their network"
+        return f"its addresses and routes go with it; {pods}"
     return "its peers, addresses and routes go with it"
 
 
@@ -236,11 +242,15 @@ def _create(host: Host, name: str, link: NetworkLink, *, ipv6: bool) -> None:
         host.set_link(name, mtu=link.mtu)
     else:
         host.create_bridge(name, mac=link.mac, mtu=link.mtu, group=link.group)
-        for key in _OFF_ON_A_BRIDGE:
-            with suppress(HostError):  # a precaution: without IPv6, or rights, there is none
-                host.write_sysctl(key.format(slashed(name)), "0")
+        _calm(host, name)
     if ipv6 and not link.ipv6_off:
         _allow_ipv6(host, name)
+
+
+def _calm(host: Host, bridge: str) -> None:
+    for key in _OFF_ON_A_BRIDGE:
+        with suppress(HostError):  # a precaution: without IPv6, or rights, there is none
+            host.write_sysctl(key.format(slashed(bridge)), "0")
 
 
 def _allow_ipv6(host: Host, name: str) -> None:
@@ -252,6 +262,8 @@ def _allow_ipv6(host: Host, name: str) -> None:
 
 
 def _update(host: Host, name: str, before: NetworkLink, after: NetworkLink) -> None:
+    if _lacks_mark(before) and not _lacks_mark(after):
+        _take_over(host, name, before, after)
     mtu = after.mtu if after.mtu != before.mtu else None
     mac = after.mac if after.mac and after.mac != before.mac else None
     group = after.group if after.group != before.group else None
@@ -259,6 +271,18 @@ def _update(host: Host, name: str, before: NetworkLink, after: NetworkLink) -> N
         host.set_link(name, mtu=mtu, mac=mac, group=group)
     if after.ipv6_off != before.ipv6_off:
         host.write_sysctl(_DISABLE_IPV6.format(slashed(name)), str(int(after.ipv6_off)))
+
+
+def _take_over(host: Host, name: str, before: NetworkLink, after: NetworkLink) -> None:
+    """Give a bridge that the CNI plugin made what one of ours has, apart from its settings.
+
+    Its MTU came in the creating message, and setting one to what it is pins nothing either
+    (``__dev_set_mtu`` is not reached): so it is another for a moment. See ``create_bridge``.
+    """
+    _calm(host, name)
+    if after.mtu == before.mtu:
+        host.set_link(name, mtu=after.mtu + 1)
+        host.set_link(name, mtu=after.mtu)
 
 
 def _forget_start(host: Host, change: Change, scope: Scope) -> None:

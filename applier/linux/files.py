@@ -16,6 +16,9 @@ from applier.linux.writes import write
 _OLD: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
+_NO_LINK: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EINVAL})
+"""Nothing of that name, or something else (``readlink(2)``)."""
+
 
 class Files:
     """The doors to files. Of use alone: keys are read before there is anything else."""
@@ -28,6 +31,15 @@ class Files:
             return None
         except OSError as error:
             raise _failure(Unobservable, "read file", path, error) from error
+
+    def read_link(self, path: Path) -> str | None:
+        """Return where a symbolic link leads; None when there is none. Raises Unobservable."""
+        try:
+            return str(path.readlink())
+        except OSError as error:
+            if error.errno in _NO_LINK:
+                return None
+            raise _failure(Unobservable, "read link", path, error) from error
 
     def file_mode(self, path: Path) -> int | None:
         """Return the permission bits; None when there is no such file. Raises Unobservable."""
@@ -55,8 +67,15 @@ class Files:
     def write_file(self, path: Path, content: bytes, mode: int) -> None:
         """Put a whole file in place. A missing folder gets 0755, for a private file 0700."""
         with _changing("write file", path):
-            _make_folder(path.parent, 0o755 if mode & 0o077 else 0o700)
+            make_folder(path.parent, 0o755 if mode & 0o077 else 0o700)
             _put_in_place(path, content, mode)
+
+    def replace_link(self, path: Path, target: str) -> None:
+        """Put a symbolic link in place, on the disk when this returns. Missing folders get 0755."""
+        with _changing("replace link", path):
+            make_folder(path.parent, 0o755)
+            with _renamed_into(path) as temporary:
+                temporary.symlink_to(target)
 
     def replace_secret(self, path: Path, content: bytes) -> None:
         """Put a secret (0600) in place of an older one, of which nothing stays beside it.
@@ -80,7 +99,7 @@ class Files:
 
         """
         with _changing("create file", path):
-            _make_folder(path.parent, 0o700)
+            make_folder(path.parent, 0o700)
             with _alone_in(path.parent):
                 temporary = _temporary_beside(path)
                 temporary.unlink(missing_ok=True)
@@ -134,10 +153,17 @@ def _read_plain(path: Path) -> bytes:
 
 
 def _put_in_place(path: Path, content: bytes, mode: int) -> None:
+    with _renamed_into(path) as temporary:
+        _write_new(temporary, content, mode)
+
+
+@contextmanager
+def _renamed_into(path: Path) -> Iterator[Path]:
+    """Give a name beside a path to whoever makes what then takes its place at once."""
     temporary = _temporary_beside(path)
     temporary.unlink(missing_ok=True)
     try:
-        _write_new(temporary, content, mode)
+        yield temporary
         temporary.replace(path)
     except BaseException:
         with suppress(OSError):
@@ -158,11 +184,11 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
         os.close(descriptor)
 
 
-def _make_folder(folder: Path, mode: int) -> None:
+def make_folder(folder: Path, mode: int) -> None:
     """Make the folder and those above it, each with this mode and on the disk."""
     if folder.is_dir():
         return
-    _make_folder(folder.parent, mode)
+    make_folder(folder.parent, mode)
     with suppress(FileExistsError):
         folder.mkdir()
         folder.chmod(mode)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from applier.errors import HostError, Locked
+from applier.linux.files import make_folder
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _NOTE_SIZE: Final = 256
@@ -28,7 +29,7 @@ def hold(path: Path) -> Iterator[None]:
 
     """
     try:
-        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        make_folder(path.parent, 0o755)  # whatever the umask: runtimes read a file below it
         descriptor = os.open(path, _FLAGS, 0o600)
     except OSError as error:
         reason = error.strerror or str(error)

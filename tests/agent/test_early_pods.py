@@ -41,11 +41,6 @@ def not_ready(member: Member) -> str:
     return "" if answer == ["200"] else f"{member.name}: readyz answers {answer}"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the CNI file survives the reboot and the guards do not; the bridge plugin itself turns"
-    " forwarding on, so what the pod sends leaves by the default route",
-)
 def test_a_pod_that_is_started_before_the_agent_sends_nothing_in_clear(
     cluster: ClusterLab, early: Member
 ) -> None:
@@ -59,10 +54,6 @@ def test_a_pod_that_is_started_before_the_agent_sends_nothing_in_clear(
     assert cluster.plaintext(capture) == ()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the bridge that the plugin made has no mark of ours, so that it is a conflict for ever",
-)
 def test_a_pod_that_is_started_before_the_agent_costs_the_host_nothing(
     cluster: ClusterLab, early: Member
 ) -> None:

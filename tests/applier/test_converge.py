@@ -340,6 +340,75 @@ class TestConflicts:
         ]
         assert scene.host.files[path] == (b'{"name": "flannel"}', 0o644)
 
+    @pytest.mark.parametrize(
+        ("content", "words"),
+        [
+            (None, "a link of this name leads to /srv/cni.conflist, where nothing is"),
+            (b"junk", "a file of this name that is no CNI configuration is there"),
+            (b'{"name": "flannel"}', "a file of this name configures the CNI network 'flannel'"),
+        ],
+    )
+    def test_a_link_that_leads_elsewhere_is_left(self, content: bytes | None, words: str) -> None:
+        scene = Scene()
+        path, elsewhere = scene.paths.cni / "10-wormhole.conflist", Path("/srv/cni.conflist")
+        scene.host.symlinks[path] = str(elsewhere)
+        if content is not None:
+            scene.host.files[elsewhere] = (content, 0o644)
+        outcome = scene.converge()
+
+        assert outcome.result is Result.CONFLICT
+        (told,) = tell(outcome.plan.conflicts)
+        assert told.startswith(f"conflict cni 10-wormhole.conflist (drift): {words}, ")
+        scene.destroy()
+        assert scene.host.symlinks == {path: str(elsewhere)}
+        assert scene.host.read_file(elsewhere) == content
+
+    def test_what_somebody_wrote_through_our_link_is_left(self) -> None:
+        scene = converged()
+        path = scene.paths.configuration("10-wormhole.conflist")
+        scene.host.files[path] = (b'{"name": "flannel"}', 0o644)
+
+        assert scene.converge().result is Result.CONFLICT
+        assert scene.host.files[path] == (b'{"name": "flannel"}', 0o644)
+
+    @pytest.mark.parametrize(
+        ("kind", "group", "remembered"),
+        [("bridge", 0, False), ("bridge", 7, True), ("veth", 0, True), ("", 0, True)],
+    )
+    def test_a_link_that_the_cni_plugin_did_not_make_for_us_is_left(
+        self, kind: str, group: int, *, remembered: bool
+    ) -> None:
+        scene = converged()
+        DAMAGE["delete bridge"](scene)
+        foreign = Link(name=BRIDGE, kind=kind, group=group, mtu=1500)
+        scene.host.network.add_link(foreign)
+        if not remembered:
+            void(scene.host.files.pop(scene.paths.applied))
+
+        assert scene.converge().result is Result.CONFLICT
+        assert scene.host.network.links[BRIDGE] == foreign
+
+    def test_a_bridge_that_an_apply_could_not_take_over_is_as_it_was(self) -> None:
+        scene = converged()
+        DAMAGE["unmarked bridge"](scene)
+        DAMAGE["no conflist"](scene)
+        earlier = dump_all(scene.host)
+        scene.host.faults.fail("replace_link", 1, HostError("replace link", "x", "read-only", 30))
+
+        assert scene.converge().result is Result.REVERTED
+        assert dump_all(scene.host) == earlier
+
+    def test_a_bridge_is_marked_in_place_and_its_mtu_pinned(self) -> None:
+        scene = converged()
+        DAMAGE["unmarked bridge"](scene)
+        scene.writes()
+
+        assert scene.converge().result is Result.CONVERGED
+        calm = [
+            f"write_sysctl net.ipv6.conf.{BRIDGE}.{key}=0" for key in ("accept_dad", "accept_ra")
+        ]
+        assert scene.writes() == [*calm, *[f"set_link {BRIDGE}"] * 3]
+
     def test_a_conflict_that_stays_does_not_make_roaming_drift(self) -> None:
         scene = Scene()
         scene.host.network.add_route(route("10.244.5.0/24"))

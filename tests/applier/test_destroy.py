@@ -1,9 +1,10 @@
 """Destroying: everything of ours goes, nothing else, in the reverse order."""
 
 from itertools import groupby
+from pathlib import Path
 
 import pytest
-from damage import DAMAGE, void
+from damage import CONFLIST, DAMAGE, void
 from scenes import BRIDGE, MASTERS, WG, Scene, build_inventory, converged, dump_all, resolve_host
 
 from applier.destroy import destroy, plan_destroy
@@ -11,6 +12,7 @@ from applier.errors import HostError, NotInstalled, Unsupported
 from applier.fake import Killed
 from applier.host import Link
 from applier.outcome import Result
+from applier.paths import Paths
 from applier.plan import Action
 from schemas.state import IptablesVariant
 
@@ -36,7 +38,7 @@ def test_what_the_kernel_removes_with_a_link_is_not_removed_one_by_one() -> None
     assert scene.destroy().result is Result.CONVERGED
     doors = [write.split(" ")[0] for write in scene.writes()]
     assert doors == [
-        "remove_file",
+        *["remove_file"] * 2,
         *["iptables_restore"] * 2,
         "delete_link",
         "wireguard.delete",
@@ -96,6 +98,61 @@ def test_a_foreign_link_of_our_name_stays() -> None:
     assert scene.host.network.links[WG] == foreign
 
 
+def test_runtimes_lose_the_name_before_what_it_leads_to() -> None:
+    scene = converged()
+    scene.destroy()
+    assert scene.writes()[:2] == [
+        f"remove_file {scene.paths.cni / CONFLIST}",
+        f"remove_file {scene.paths.configuration(CONFLIST)}",
+    ]
+
+
+def test_a_configuration_is_removed_by_who_sees_the_host_below_a_folder() -> None:
+    scene = converged()
+    below = Paths(run=Path("/host/run/wormhole"))
+    host = scene.host
+    host.files[below.configuration(CONFLIST)] = host.files.pop(scene.paths.configuration(CONFLIST))
+    void(host.files.pop(scene.paths.applied))
+
+    assert destroy(host, paths=below).result is Result.CONVERGED
+    assert not [path for path in (*host.files, *host.symlinks) if path.name == CONFLIST]
+
+
+def test_what_somebody_put_behind_our_name_stays_and_ours_goes() -> None:
+    scene = converged()
+    theirs = (b'{"name": "flannel"}', 0o644)
+    void(scene.host.symlinks.pop(scene.paths.cni / CONFLIST))
+    scene.host.files[scene.paths.cni / CONFLIST] = theirs
+
+    assert scene.destroy().result is Result.CONVERGED
+    assert scene.host.files[scene.paths.cni / CONFLIST] == theirs
+    assert scene.paths.configuration(CONFLIST) not in scene.host.files
+
+
+def test_what_somebody_wrote_through_our_link_stays() -> None:
+    scene = converged()
+    theirs = (b'{"name": "flannel"}', 0o644)
+    scene.host.files[scene.paths.configuration(CONFLIST)] = theirs
+
+    assert scene.destroy().result is Result.CONVERGED
+    assert scene.host.read_file(scene.paths.cni / CONFLIST) == theirs[0]
+
+
+def test_a_bridge_that_the_plugin_made_for_us_goes_as_ours_would() -> None:
+    scene = converged()
+    DAMAGE["unmarked bridge"](scene)
+    assert scene.destroy().result is Result.CONVERGED
+    assert dump_all(scene.host) == dump_all(Scene().host)
+
+
+def test_a_bridge_without_a_mark_that_nobody_remembers_stays() -> None:
+    scene = converged()
+    DAMAGE["unmarked bridge"](scene)
+    void(scene.host.files.pop(scene.paths.applied))
+    assert scene.destroy().result is Result.CONVERGED
+    assert BRIDGE in scene.host.network.links
+
+
 def test_a_link_that_cannot_be_deleted_keeps_its_guards() -> None:
     scene = converged()
     earlier = dump_all(scene.host)
@@ -123,7 +180,7 @@ def test_a_memory_of_sysctls_that_goes_meanwhile_leaves_them_as_they_are() -> No
 
 def test_files_that_cannot_be_removed_are_told() -> None:
     scene = converged()
-    scene.host.faults.fail("remove_file", 3, HostError("remove file", "x", "read-only", 30))
+    scene.host.faults.fail("remove_file", 4, HostError("remove file", "x", "read-only", 30))
     outcome = scene.destroy()
     assert (outcome.result, outcome.trouble) == (
         Result.FILES_LEFT,

@@ -7,6 +7,7 @@ from damage import (
     Damage,
     chains,
     change_device,
+    change_link,
     change_peer,
     let_speak,
     move_jump_behind_accept,
@@ -47,9 +48,18 @@ def repeat_jump(scene: Scene) -> None:
 
 def write_conflist(content: bytes) -> Damage:
     def act(scene: Scene) -> None:
-        scene.host.files[scene.paths.cni / CONFLIST] = (content, 0o644)
+        scene.host.files[scene.paths.configuration(CONFLIST)] = (content, 0o644)
 
     return act
+
+
+def replace_by_junk(scene: Scene) -> None:
+    DAMAGE["no conflist"](scene)
+    scene.host.files[scene.paths.cni / CONFLIST] = (b"junk", 0o644)
+
+
+def lead_elsewhere(scene: Scene) -> None:
+    scene.host.symlinks[scene.paths.cni / CONFLIST] = "/nowhere"
 
 
 TABLE: dict[str, tuple[Damage, list[str]]] = {
@@ -261,6 +271,37 @@ TABLE: dict[str, tuple[Damage, list[str]]] = {
     "conflist removed": (
         DAMAGE["no conflist"],
         [f"create cni {CONFLIST} (drift): pods can start from here on"],
+    ),
+    "conflist gone from behind its link": (
+        DAMAGE["conflist behind link"],
+        [f"create cni {CONFLIST} (drift): pods can start from here on"],
+    ),
+    "conflist in place of its link": (
+        DAMAGE["plain conflist"],
+        [f"update cni {CONFLIST} (drift): a boot takes it away until all else is in place"],
+    ),
+    "junk in place of the conflist's link": (
+        replace_by_junk,
+        [f"update cni {CONFLIST} (drift): a boot takes it away until all else is in place"],
+    ),
+    "conflist's link leads elsewhere": (lead_elsewhere, [f"update cni {CONFLIST} (drift)"]),
+    "bridge made by the CNI plugin": (
+        DAMAGE["unmarked bridge"],
+        [
+            (
+                f"update link {BRIDGE} (drift), session drop: made without our mark, as the CNI "
+                "plugin makes one from our configuration; pods relearn the address of their gateway"
+            )
+        ],
+    ),
+    "mark removed from the bridge": (
+        lambda scene: change_link(scene, BRIDGE, group=0),
+        [
+            (
+                f"update link {BRIDGE} (drift): made without our mark, as the CNI plugin makes one "
+                "from our configuration"
+            )
+        ],
     ),
 }
 

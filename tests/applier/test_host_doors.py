@@ -223,6 +223,38 @@ def test_files_come_change_and_go(host: Host, tmp_path: Path) -> None:
     assert host.list_files(path.parent) == ()
 
 
+def test_a_link_comes_changes_and_goes(host: Host, tmp_path: Path) -> None:
+    path, target = tmp_path / "net.d" / "10-wormhole.conflist", tmp_path / "run" / "conflist"
+    assert host.read_link(path) is None
+    host.replace_link(path, str(target))
+    assert (host.read_link(path), host.read_file(path), host.file_mode(path)) == (
+        str(target),
+        None,
+        None,
+    )
+    host.write_file(target, b"one", 0o644)
+    assert (host.read_file(path), host.file_mode(path)) == (b"one", 0o644)
+    assert (host.list_files(path.parent), host.read_link(target)) == ((), None)
+
+    host.replace_link(path, "/elsewhere")
+    assert (host.read_link(path), host.read_file(target)) == ("/elsewhere", b"one")
+    with pytest.raises(Exists):
+        host.create_file(path, b"two", 0o600)
+    host.remove_file(path)
+    assert (host.read_link(path), host.read_file(target)) == (None, b"one")
+
+
+def test_a_file_and_a_link_take_each_others_place(host: Host, tmp_path: Path) -> None:
+    path, target = tmp_path / "name", tmp_path / "target"
+    host.write_file(target, b"target", 0o644)
+    host.write_file(path, b"file", 0o644)
+    host.replace_link(path, str(target))
+    assert host.read_file(path) == b"target"
+    host.write_file(path, b"file", 0o644)
+    assert (host.read_link(path), host.read_file(path)) == (None, b"file")
+    assert host.read_file(target) == b"target"
+
+
 def test_a_created_file_is_never_overwritten(host: Host, tmp_path: Path) -> None:
     path = tmp_path / "private.key"
     host.create_file(path, b"first", 0o600)

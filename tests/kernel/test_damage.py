@@ -152,7 +152,7 @@ def test_an_endpoint_that_roamed_is_not_drift_and_status_says_so(victim: Victim)
             id="CNI file of another network",
         ),
         pytest.param(
-            f"ip link delete {BR}; ip link add {BR} type bridge",
+            f"ip link delete {BR}; ip link add {BR} group 7 type bridge",
             f"ip link delete {BR}",
             BR,
             id="bridge that somebody else made",

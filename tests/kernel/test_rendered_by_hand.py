@@ -34,7 +34,8 @@ def test_a_host_loaded_by_hand_has_nothing_left_to_plan(
             iptables-{variant}-restore --noflush iptables.rules
             ip6tables-{variant}-restore --noflush ip6tables.rules
             sysctl -qp sysctl.conf
-            cp 10-wormhole.conflist /etc/cni/net.d/
+            install -Dt /run/wormhole/cni -m 644 10-wormhole.conflist
+            ln -s /run/wormhole/cni/10-wormhole.conflist /etc/cni/net.d/
         """)
 
         outcome = mesh.plan(by_hand)

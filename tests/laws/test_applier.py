@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from functools import cache
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
-from damage import DAMAGE
+from damage import DAMAGE, reboot
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from inventories import inventories
@@ -42,6 +43,7 @@ WRITES = (
     "write_sysctl",
     "iptables_restore",
     "write_file",
+    "replace_link",
     "remove_file",
     "wireguard.create",
     "wireguard.configure",
@@ -307,6 +309,74 @@ def test_the_overlay_is_never_in_clear_while_a_failure_is_reverted(before: str, 
         attempt(scene, end)
 
 
+class BootWatch:
+    """Checks after every step that runtimes find a configuration only when all else is there."""
+
+    def __init__(self, scene: Scene, wanted: str, *, orderly: bool = True) -> None:
+        self.scene = scene
+        self.wanted = wanted
+        self.orderly = orderly
+        """Else only what keeps pods' packets private counts: without a route or forwarding, they
+        go nowhere."""
+        self.check()
+        scene.host.faults.watch = self.check
+
+    def check(self) -> None:
+        if pods_can_start(self.scene):
+            there, wanted = dump_network(self.scene), self.wanted
+            if not self.orderly:
+                there, wanted = protection(there), protection(wanted)
+            assert there == wanted, self.scene.host.faults.writes[-1]
+
+
+def pods_can_start(scene: Scene) -> bool:
+    path = scene.paths.cni / scene.resolved.host.cni.file_name
+    return path in scene.host.files or Path(scene.host.symlinks.get(path, "")) in scene.host.files
+
+
+def dump_network(scene: Scene) -> str:
+    lines = dump_all(scene.host).splitlines()
+    return "\n".join(line for line in lines if not line.startswith(("file ", "link from ")))
+
+
+def protection(dump: str) -> str:
+    kinds = ("link ", "iptables-", "ip6tables-")
+    return "\n".join(
+        line for line in dump.splitlines() if line.startswith(kinds) or "unreachable" in line
+    )
+
+
+@pytest.mark.parametrize("userspace", [False, True])
+@pytest.mark.parametrize("name", ["four", "IPv4 only, other names"])
+def test_after_a_boot_no_pod_can_start_before_all_else_is_in_place(
+    name: str, *, userspace: bool
+) -> None:
+    ended = build(states()[name], userspace=userspace)
+    scene = reboot(ended)
+    BootWatch(scene, dump_network(ended))
+    assert not pods_can_start(scene)
+
+    assert scene.converge().result is Result.CONVERGED
+    assert pods_can_start(scene)
+    assert dump_all(scene.host) == dump_all(ended.host)
+    assert (
+        scene.writes()[-1] == f"replace_link {scene.paths.cni / ended.resolved.host.cni.file_name}"
+    )
+
+
+def test_after_a_boot_no_failure_lets_a_pod_start_too_early() -> None:
+    ended = converged()
+    trial = reboot(ended)
+    trial.converge()
+    for door in WRITES:
+        for nth in range(1, trial.host.faults.calls[door] + 1):
+            scene = reboot(ended)
+            scene.host.faults.fail(door, nth, HostError(door, "it", "ordered by a test", 5))
+            BootWatch(scene, dump_network(ended), orderly=False)
+            reverted = attempt(scene, scene.resolved) is Result.REVERTED
+            assert pods_can_start(scene) is not reverted, (door, nth)
+
+
 @pytest.mark.parametrize("before", ["four", "three, another epoch", "IPv4 only, other names"])
 def test_destroy_gives_the_host_its_first_state_back(before: str) -> None:
     first = dump_all(Scene().host)
@@ -339,7 +409,10 @@ DAMAGES = st.lists(
             "empty tables",
             "sysctl",
             "conflist",
+            "plain conflist",
             "no conflist",
+            "conflist behind link",
+            "unmarked bridge",
             "old variant",
             "no memory",
         ]
@@ -359,8 +432,8 @@ DAMAGES = st.lists(
 def test_any_mixture_of_damage_is_healed_in_one_apply_to_any_state(
     damages: list[str], *, userspace: bool, after: str
 ) -> None:
-    # A file that is no CNI configuration is ours only as far as memory knows.
-    assume(not {"conflist", "no memory"} <= set(damages))
+    # A bridge without our mark is ours only as far as memory knows.
+    assume(not {"unmarked bridge", "no memory"} <= set(damages))
     scene = converged(Scene(userspace=userspace))
     foreign = dump_foreign(scene.host)
     end = states()[after]

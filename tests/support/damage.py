@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from scenes import BRIDGE, WG, Scene, route
 
 from applier.fake.iptables import Chains
-from applier.host import LivePeer
+from applier.host import Link, LivePeer
+from renderers.cni import write
 from schemas.marks import ROUTE_PROTOCOL
 from schemas.state import IptablesVariant
 from schemas.values import Endpoint, InterfaceAddress, Prefix
@@ -160,13 +161,49 @@ def _on(link: str, action: Damage) -> Damage:
     return act
 
 
-def _write_conflist(scene: Scene) -> None:
-    path = scene.paths.cni / CONFLIST
+def edit_conflist(scene: Scene) -> None:
+    """Write through the link, as most editors do."""
+    path = scene.paths.configuration(CONFLIST)
     content = scene.host.files.get(path, (b"", 0))[0]
-    scene.host.files[path] = (
-        content.replace(b'"hairpinMode": true', b'"hairpinMode": false'),
-        0o644,
-    )
+    scene.host.files[path] = (_edit(content), 0o644)
+
+
+def replace_conflist(scene: Scene) -> None:
+    """Put a plain file in the link's place, as ``sed -i`` does, and an earlier version did."""
+    path = scene.paths.cni / CONFLIST
+    scene.host.symlinks.pop(path, None)
+    scene.host.files[path] = (_edit(write(scene.resolved.host.cni.config).encode()), 0o644)
+
+
+def remove_conflist(scene: Scene) -> None:
+    """Remove the name, whatever is under it."""
+    scene.host.symlinks.pop(scene.paths.cni / CONFLIST, None)
+    scene.host.files.pop(scene.paths.cni / CONFLIST, None)
+
+
+def _edit(content: bytes) -> bytes:
+    return content.replace(b'"hairpinMode": true', b'"hairpinMode": false')
+
+
+def leave_plain_bridge(scene: Scene) -> None:
+    """Do what the CNI plugin does when there is no bridge: make one that nobody marked."""
+    bridge = scene.resolved.host.bridge
+    delete_link(scene, BRIDGE)
+    mac = "fe:00:00:00:00:07"
+    link = Link(name=BRIDGE, kind="bridge", group=0, mtu=bridge.mtu, mac=mac, up=True)
+    scene.host.network.add_link(link)
+    for address in bridge.addresses:
+        scene.host.network.add_address(BRIDGE, address)
+
+
+def reboot(scene: Scene) -> Scene:
+    """Return the host after a boot: it has what is on its disk, and nothing has run yet."""
+    after = Scene(scene.resolved, userspace=scene.host.devices.userspace)
+    run = str(scene.paths.run)
+    files = {path: file for path, file in scene.host.files.items() if not str(path).startswith(run)}
+    after.host.files |= files
+    after.host.symlinks |= scene.host.symlinks
+    return after
 
 
 _NODE_B: Final = "node-b"  # type: ignore[assignment]
@@ -192,8 +229,13 @@ DAMAGE: Final[dict[str, Damage]] = {
     "flush chain": flush_chain,
     "empty tables": empty_tables,
     "sysctl": lambda scene: scene.host.sysctls.write("net.ipv4.ip_forward", "0"),
-    "conflist": _write_conflist,
-    "no conflist": lambda scene: void(scene.host.files.pop(scene.paths.cni / CONFLIST, None)),
+    "conflist": edit_conflist,
+    "plain conflist": replace_conflist,
+    "no conflist": remove_conflist,
+    "conflist behind link": lambda scene: void(
+        scene.host.files.pop(scene.paths.configuration(CONFLIST), None)
+    ),
+    "unmarked bridge": _on(BRIDGE, leave_plain_bridge),
     "old variant": leave_old_variant,
     "no memory": lambda scene: void(scene.host.files.pop(scene.paths.applied, None)),
 }

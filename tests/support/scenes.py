@@ -194,6 +194,7 @@ def dump_all(host: FakeHost) -> str:
     lines += [f"peer {name} {one}" for name, device in devices.items() for one in device.peers]
     lines += [f"sysctl {key}={value}" for key, value in host.sysctls.values.items()]
     lines += [f"file {path} {mode:o} {content!r}" for path, (content, mode) in host.files.items()]
+    lines += [f"link from {path} to {target}" for path, target in host.symlinks.items()]
     return "\n".join([*sorted(lines), *_dump_rules(host)])
 
 

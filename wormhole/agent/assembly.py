@@ -169,7 +169,8 @@ class _Agent:
         guarded = [route.destination for route in host.routes if is_guard(route.metric)]
         self._kernel.concern(names, guarded)
         paths = self._options.paths
-        self._files.follow((*_files_of(paths), paths.cni / host.cni.file_name))
+        cni = host.cni.file_name
+        self._files.follow((*_files_of(paths), paths.cni / cni, paths.configuration(cni)))
 
     def _tell_fight(self, now: float) -> str:
         """Say what somebody keeps undoing, and who, as far as the kernel tells.

@@ -15,18 +15,20 @@ _ENTRIES: Final = 1000
 def look_at(paths: Iterable[Path]) -> Fingerprint:
     """Return what tells the content of files, and of the folders among them, as it is now.
 
-    A link counts for what it leads to. What cannot be looked at counts for why.
+    A link counts for itself and for what it leads to. What cannot be looked at counts for why.
     """
     return tuple(_look_at(path) for path in paths)
 
 
 def _look_at(path: Path) -> Fingerprint:
+    itself: Fingerprint = ()
     try:
+        itself = _marks_of(path.lstat())
         found = path.stat()
         entries = _entries(path) if os.path.isdir(path) else ()  # noqa: PTH112 - raises nothing
     except OSError as error:
-        return (error.errno,)
-    return *_marks_of(found), entries
+        return *itself, error.errno
+    return *itself, *_marks_of(found), entries
 
 
 def _entries(folder: Path) -> Fingerprint:

@@ -58,6 +58,55 @@ def test_a_link_is_replaced_and_what_it_led_to_is_left_alone(tmp_path: Path) -> 
     assert FILES.read_file(tmp_path / "ours") == b"ours"
 
 
+def test_a_link_is_made_beside_its_place_and_renamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    symlink_to, replace, fsync = Path.symlink_to, Path.replace, os.fsync
+
+    def note_symlink(self: Path, target: str) -> None:
+        assert not self.name.endswith((".conf", ".conflist", ".json"))
+        done.append(f"link in {self.parent.name}")
+        symlink_to(self, target)
+
+    def note_replace(self: Path, target: Path) -> Path:
+        done.append("rename")
+        return replace(self, target)
+
+    def note_fsync(descriptor: int) -> None:
+        done.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        fsync(descriptor)
+
+    (tmp_path / "net.d").mkdir()
+    (tmp_path / "net.d" / "name").write_bytes(b"file")
+    monkeypatch.setattr(Path, "symlink_to", note_symlink)
+    monkeypatch.setattr(Path, "replace", note_replace)
+    monkeypatch.setattr(os, "fsync", note_fsync)
+    FILES.replace_link(tmp_path / "net.d" / "name", "/run/target")
+    assert done == ["link in net.d", "rename", "folder"]
+    assert names(tmp_path / "net.d") == ["name"]
+    assert FILES.read_link(tmp_path / "net.d" / "name") == "/run/target"
+
+
+def test_a_link_that_cannot_be_put_in_place_leaves_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "name").mkdir()
+    with pytest.raises(HostError) as caught:
+        FILES.replace_link(tmp_path / "name", "/run/target")
+    assert str(caught.value) == f"replace link {tmp_path / 'name'}: Is a directory (code 21)"
+    assert names(tmp_path) == ["name"]
+    assert (tmp_path / "name").is_dir()
+
+
+def test_what_is_no_link_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    for name in ("file", "folder", "none", "file/none"):
+        assert FILES.read_link(tmp_path / name) is None
+    with pytest.raises(Unobservable) as caught:
+        FILES.read_link(tmp_path / ("n" * 300))
+    assert str(caught.value).endswith("File name too long (code 36)")
+
+
 @pytest.mark.parametrize("call", ["write", "fsync", "fchmod"])
 def test_a_failed_write_keeps_the_old_file_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str

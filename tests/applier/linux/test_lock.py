@@ -64,3 +64,13 @@ def test_a_lock_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
     with pytest.raises(HostError) as caught, hold(tmp_path):
         pass
     assert str(caught.value) == f"open lock {tmp_path}: Is a directory (code 21)"
+
+
+def test_the_locks_folder_can_be_passed_through_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        with hold(tmp_path / "run" / "lock"):
+            pass
+    finally:
+        os.umask(before)
+    assert (tmp_path / "run").stat().st_mode & 0o777 == 0o755

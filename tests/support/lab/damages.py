@@ -87,6 +87,12 @@ DAMAGES = (
     ),
     damage("device deleted", f"ip link delete {WG}", f"create link {WG}", among_others=True),
     damage("bridge deleted", f"ip link delete {BR}", f"create link {BR}", among_others=True),
+    damage(
+        "bridge made anew, as the CNI plugin would",
+        f"ip link delete {BR}; ip link add {BR} type bridge; ip link set {BR} up",
+        f"update link {BR}",
+        among_others=True,
+    ),
     damage("device down", f"ip link set {WG} down", f"update up {WG}", among_others=True),
     damage("bridge down", f"ip link set {BR} down", f"update up {BR}", among_others=True),
     damage("device MTU wrong", f"ip link set {WG} mtu 1300", f"update link {WG}"),
@@ -172,6 +178,22 @@ DAMAGES = (
     damage(
         "CNI file emptied",
         ": >/etc/cni/net.d/10-wormhole.conflist",
+        "update cni 10-wormhole.conflist",
+    ),
+    damage(
+        "CNI file edited in place",
+        "file=/etc/cni/net.d/10-wormhole.conflist; text=$(sed s/1440/1500/ $file);"
+        'echo "$text" >$file',
+        "update cni 10-wormhole.conflist",
+    ),
+    damage(
+        "CNI file gone from behind its link",
+        "rm /run/wormhole/cni/10-wormhole.conflist",
+        "create cni 10-wormhole.conflist",
+    ),
+    damage(
+        "CNI link leads elsewhere",
+        "ln -sfn /nowhere /etc/cni/net.d/10-wormhole.conflist",
         "update cni 10-wormhole.conflist",
     ),
     damage(

@@ -22,7 +22,8 @@ _SECTIONS: Final = {
     "sysctls": "sysctl -a -r '^net[.](ipv[46][.](ip_forward|conf[.](all|default|eth0|lo)[.])"
     "|bridge[.])'",
     "nft": "nft -n list ruleset",
-    "cni": 'find /etc/cni -type f | sort | while read -r f; do echo "== $f"; cat "$f"; done',
+    "cni": "find /etc/cni ! -type d -printf '%p %l\\n' | sort |"
+    ' while read -r f link; do echo "== $f $link"; cat "$f" || true; done',
     "run": "find /run -mindepth 1 ! -path '/run/netns*' ! -path '/run/mount*' | sort",
     "processes": "ps -e -o comm= | grep -E 'wireguard|boringtun' || true",
 } | {
@@ -54,8 +55,8 @@ _VOLATILE: Final = tuple(
         (r"\bexpires \d+sec\b", ""),
         (r" (?:hello|tcn|topology_change|gc)_timer\s+[\d.]+", ""),
         (r"\b(?:valid_lft|preferred_lft) \w+", ""),
-        # Locks must not be removed, and the folder is WireGuard's.
-        (r"^/run/(?:xtables\.lock|wireguard|wormhole|wormhole/lock)\n", ""),
+        # Locks must not be removed, and the folders are empty, or WireGuard's.
+        (r"^/run/(?:xtables\.lock|wireguard|wormhole|wormhole/lock|wormhole/cni)\n", ""),
         # The tables' own chains, and the tables, appear at the first look and never go again.
         (r"^:\w+ ACCEPT \[0:0\]\n", ""),
         (r"^\*\w+\nCOMMIT\n", ""),
