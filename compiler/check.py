@@ -22,8 +22,7 @@ def check_members(mesh: ReadMesh | None, members: Sequence[Member]) -> Iterator[
     for member in members:
         yield from member.complaints
         yield from _check_key(member)
-    for _, later in find_shared(members):
-        yield later.complaint
+    yield from find_shared(members)
     placed = [each for member in members for each in member.networks]
     yield from _check_room(placed)
     yield from _check_overlaps(placed)

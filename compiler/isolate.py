@@ -1,18 +1,33 @@
 """Sources to an inventory without those who are wrong, so that the others can go on.
 
 Where people write an inventory, one mistake refuses all of it. In a cluster every node publishes
-its own object, and one node's mistake, or one node's attack, must not stop the others. Nobody is
-left out but who is wrong by himself, or contradicts somebody who goes before him and stays.
+its own object, and one node's mistake, or one node's attack, must not stop the others. The law:
+
+1. Who is wrong by himself is left out, and then counts for nothing.
+2. Of those who claim the same prefix, key or endpoint, the one keeps it who has it already, under
+   his name and key, by this host's last good documents. If nobody has: a prefix is his whose Node
+   has it, and otherwise nobody's; an endpoint is his whose Node lists it, or else the oldest's; a
+   key the oldest's.
+3. Who loses a prefix or a key is left out; who loses an endpoint stays without it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from types import MappingProxyType
+from typing import Final
 
 import msgspec
 
 from compiler.check import check_members
-from compiler.contradictions import Side, find_contradictions
+from compiler.disputes import (
+    Candidate,
+    Loss,
+    settle_endpoints,
+    settle_keys,
+    settle_prefixes,
+    settle_room,
+)
 from compiler.fields import read_networks
+from compiler.holdings import Holdings, Incumbents
 from compiler.inventory import Inventory
 from compiler.lines import locate
 from compiler.mesh import ReadMesh
@@ -32,44 +47,48 @@ _Place = tuple[int, Path]
 """The source of an object, and its way from there."""
 _Lost = dict[str, list[Complaint]]
 """By a node's name: what is wrong with it."""
-_LAST: Final = "~"
-"""After every time there is."""
+_NOBODY: Final[Incumbents] = MappingProxyType({})
+_MOST: Final = 10
+"""Problems that are told of one node: who claims a thousand things is told of enough of them."""
 
 
 class LeftOut(Value, frozen=True, kw_only=True):
-    """A node that is left out, and why."""
+    """A node that is left out, or its endpoint, and why."""
 
     name: str
     """Its MeshNode's."""
     problems: tuple[Problem, ...]
+    """At most ten."""
 
 
 class Isolated(Value, frozen=True, kw_only=True):
     """An inventory without contradictions, and what is not in it for that reason."""
 
     inventory: Inventory
+    """Without any node, if all are left out."""
     left_out: tuple[LeftOut, ...]
     """By name. Removed nodes, and nodes without a MeshNode, are warnings of the inventory."""
+    endpoints_left_out: tuple[LeftOut, ...]
+    """By name: members without their endpoint, whom others cannot speak to first."""
 
 
-def parse_isolating(sources: Sequence[Source]) -> Isolated:
+def parse_isolating(sources: Sequence[Source], incumbents: Incumbents = _NOBODY) -> Isolated:
     """Parse and check as :func:`compiler.parse.parse` does, but leave out who is wrong.
 
     A MeshNode is wrong by itself when it would be in a mesh without others, or when its pod CIDRs
-    are not within its Node's, which has some: Kubernetes gave it those. Of two that contradict
-    each other, the one goes first whose Node backs its pod CIDRs; else the one that was created
-    first; else the one whose name is lower.
+    are not within its Node's, which has some: Kubernetes gave it those. ``incumbents`` is whom the
+    host's last good documents know (:func:`compiler.holdings.list_incumbents`).
 
     Raises:
-        Problems: the Mesh is wrong, something cannot be read, an object is there twice, or nobody
-            is left.
+        Problems: the Mesh is wrong, something cannot be read, or an object is there twice.
 
     """
     with collector_off():
-        return _isolate(collect(sources, [read_source(source) for source in sources]))
+        collected = collect(sources, [read_source(source) for source in sources])
+        return _isolate(collected, incumbents)
 
 
-def isolate_objects(objects: Iterable[object]) -> Isolated:
+def isolate_objects(objects: Iterable[object], incumbents: Incumbents = _NOBODY) -> Isolated:
     """Do what :func:`parse_isolating` does with objects that are no text: they have no lines.
 
     Raises:
@@ -79,34 +98,60 @@ def isolate_objects(objects: Iterable[object]) -> Isolated:
     with collector_off():
         documents = tuple(Document(each, index, 0) for index, each in enumerate(objects))
         reading = Reading(syntax="JSON", documents=documents)
-        return _isolate(collect([Source(name="", text="")], [reading]))
+        return _isolate(collect([Source(name="", text="")], [reading]), incumbents)
 
 
-class _Candidate(NamedTuple):
-    """Somebody who may be left out."""
-
-    member: Member
-    node: Object | None
-    given: tuple[Network, ...]
-    """What Kubernetes gave to the Node."""
-
-
-def _isolate(collected: Collected) -> Isolated:
+def _isolate(collected: Collected, incumbents: Incumbents) -> Isolated:
     mesh = _demand_mesh(collected)
     pairs = zip(collected.members, collected.pairs, strict=True)
-    candidates = [_Candidate(member, node, _networks_of(node)) for member, (_, node) in pairs]
-    faulty = _find_faulty(collected, mesh, candidates)
-    sound = (each for each in candidates if _name(each.member) not in faulty)
-    lost = faulty | _settle(mesh, [each.member for each in sorted(sound, key=_rank)])
-    left_out = tuple(_locate(collected, lost))
-    members = [member for member in collected.members if _name(member) not in lost]
-    if not members:
-        raise Problems(problem for each in left_out for problem in each.problems)
-    return Isolated(inventory=build_inventory(collected, mesh, members), left_out=left_out)
+    candidates = [Candidate(member, node, _networks_of(node)) for member, (_, node) in pairs]
+    lost = _find_faulty(collected, mesh, candidates)
+    staying, silent = _settle(mesh, _without(candidates, lost), Holdings(incumbents), lost)
+    return Isolated(
+        inventory=build_inventory(collected, mesh, [each.member for each in staying]),
+        left_out=tuple(_locate(collected, lost)),
+        endpoints_left_out=tuple(_locate(collected, silent)),
+    )
 
 
-def _name(member: Member) -> str:
-    return member.object.name
+def _settle(
+    mesh: ReadMesh, candidates: list[Candidate], holdings: Holdings, lost: _Lost
+) -> tuple[list[Candidate], _Lost]:
+    """Settle one kind of claims after the other, each among those who have lost nothing before.
+
+    Adds to ``lost`` who has to go; returns who stays, and who of these stays without an endpoint.
+    """
+    silent: _Lost = {}
+    for settle in (settle_prefixes, settle_keys):
+        _note(settle(candidates, holdings), lost)
+        candidates = _without(candidates, lost)
+    crowding = settle_room(mesh, candidates, holdings)
+    _note(crowding.nodes, lost)
+    _note(crowding.endpoints, silent)
+    candidates = _silence(_without(candidates, lost), silent)
+    _note(settle_endpoints(candidates, holdings), silent)
+    return _silence(candidates, silent), silent
+
+
+def _note(losses: Iterable[Loss], lost: _Lost) -> None:
+    for name, complaint in losses:
+        said = lost.setdefault(name, [])
+        if len(said) < _MOST:
+            said.append(complaint)
+
+
+def _without(candidates: Iterable[Candidate], lost: Mapping[str, object]) -> list[Candidate]:
+    return [each for each in candidates if each.name not in lost]
+
+
+def _silence(candidates: Iterable[Candidate], silent: Mapping[str, object]) -> list[Candidate]:
+    """Take the endpoints of some away."""
+    return [
+        each._replace(member=msgspec.structs.replace(each.member, reach=None))
+        if each.name in silent
+        else each
+        for each in candidates
+    ]
 
 
 def _demand_mesh(collected: Collected) -> ReadMesh:
@@ -142,23 +187,23 @@ def _names_by_place(collected: Collected) -> dict[_Place, str]:
     return {_place(each): each.name for each in objects}
 
 
-def _find_faulty(collected: Collected, mesh: ReadMesh, candidates: Iterable[_Candidate]) -> _Lost:
+def _find_faulty(collected: Collected, mesh: ReadMesh, candidates: Iterable[Candidate]) -> _Lost:
     """Find who is wrong even without the others."""
     faulty: _Lost = {}
     names = _names_by_place(collected)
-    for complaint in collected.objects.complaints:
-        faulty.setdefault(names[_place(complaint.object)], []).append(complaint)
+    shapes = collected.objects.complaints
+    _note(((names[_place(each.object)], each) for each in shapes), faulty)
     for candidate in candidates:
         member = candidate.member
         for complaint in (*_check_backing(candidate), *check_members(mesh, [member])):
             own = complaint
             if complaint.object is mesh.object:  # what others can live with is this one's fault
                 own = msgspec.structs.replace(complaint, object=member.object)
-            faulty.setdefault(_name(member), []).append(own)
+            _note([(candidate.name, own)], faulty)
     return faulty
 
 
-def _check_backing(candidate: _Candidate) -> Iterator[Complaint]:
+def _check_backing(candidate: Candidate) -> Iterator[Complaint]:
     """Demand that pod CIDRs are the Node's, or parts of them, if it has any."""
     member, node, given = candidate
     if node is None or not given:
@@ -176,62 +221,6 @@ def _networks_of(node: Object | None) -> tuple[Network, ...]:
         return ()
     placed = read_networks(node, "spec", "podCIDRs")[0] or read_networks(node, "spec", "podCIDR")[0]
     return tuple(network for network, _ in placed)
-
-
-def _rank(candidate: _Candidate) -> tuple[bool, str, str]:
-    """Say who goes first when two that are right by themselves contradict each other."""
-    member = candidate.member
-    return not candidate.given, _created(member), _name(member)
-
-
-def _created(member: Member) -> str:
-    """Return when the API server first stored the object. All its times sort as text."""
-    created = member.object.value["metadata"].get("creationTimestamp")
-    return created if isinstance(created, str) else _LAST
-
-
-def _settle(mesh: ReadMesh, ranked: Sequence[Member]) -> _Lost:
-    """Find who contradicts somebody that goes before him and stays, and so has to go.
-
-    Each round leaves out whoever contradicts one that nobody goes before, until nobody contradicts
-    anybody: the first of all that are left is always such a one, so that it ends. Of those who
-    claim the same, all but one go in the same round; a chain of nodes, each of which contradicts
-    the next by another field, is the slowest.
-    """
-    lost: _Lost = {}
-    order = {_name(member): index for index, member in enumerate(ranked)}
-    disputed = list(ranked)
-    while pairs := _find_pairs(mesh, disputed, order):
-        beaten = {_name(loser.member) for _, loser in pairs}
-        named = {_name(winner.member) for winner, _ in pairs} | beaten
-        settled = [pair for pair in pairs if _name(pair[0].member) not in beaten]
-        for name, complaint in _word(settled):
-            lost.setdefault(name, []).append(complaint)
-        disputed = [each for each in disputed if _name(each) in named and _name(each) not in lost]
-    return lost
-
-
-def _find_pairs(
-    mesh: ReadMesh, disputed: Sequence[Member], order: Mapping[str, int]
-) -> list[tuple[Side, Side]]:
-    """Find contradictions; in each, and of all of them, whoever goes first comes first."""
-
-    def position(side: Side) -> int:
-        return order[_name(side.member)]
-
-    found = find_contradictions(mesh, disputed)
-    pairs = (sorted(pair, key=position) for pair in found)
-    return sorted(((first, last) for first, last in pairs), key=lambda pair: position(pair[0]))
-
-
-def _word(pairs: Iterable[tuple[Side, Side]]) -> Iterator[tuple[str, Complaint]]:
-    """Say of each loser and field once: who claims everything contradicts everybody."""
-    said: set[tuple[str, Path]] = set()
-    for _, loser in pairs:
-        name = _name(loser.member)
-        if (name, loser.complaint.path) not in said:
-            said.add((name, loser.complaint.path))
-            yield name, loser.complaint
 
 
 def _locate(collected: Collected, lost: _Lost) -> Iterator[LeftOut]:
