@@ -21,11 +21,11 @@ def list_incumbents(applied: ResolvedHost | None) -> Incumbents:
     """
     if applied is None:
         return {}
-    bridge = applied.host.bridge.addresses  # each has the length of its pod CIDR
-    own = Peer(
-        public_key=applied.host.wireguard.public_key,
-        allowed_ips=tuple(Prefix(str(ip_interface(address).network)) for address in bridge),
-    )
+    networks = []
+    for address in applied.host.bridge.addresses:  # each has the length of its pod CIDR
+        with suppress(ValueError):  # a memory that makes no sense is none
+            networks.append(Prefix(str(ip_interface(address).network)))
+    own = Peer(public_key=applied.host.wireguard.public_key, allowed_ips=tuple(networks))
     return {**applied.peers, applied.host.name: own}
 
 
@@ -68,7 +68,7 @@ class Holdings:
 
 
 def _parse(prefixes: tuple[Prefix, ...]) -> list[Network]:
-    """Parse what was remembered. A memory that makes no sense is none."""
+    """Parse what was remembered, as far as it makes sense."""
     networks = []
     for prefix in prefixes:
         with suppress(InvalidTextError):

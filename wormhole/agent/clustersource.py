@@ -1,7 +1,8 @@
 """Copies of the API's collections to what one host should be.
 
-The same compiler as offline, for one host, with one difference: objects that contradict others are
-left out (:mod:`compiler.isolate`), and a Mesh without overlay takes kubeadm's. Nothing is compiled
+The same compiler as offline, for one host, with two differences: objects that contradict others are
+left out (:mod:`compiler.isolate`), and a Mesh without overlay takes kubeadm's. Of those who claim
+the same it is told whom the host's last good documents give it to. Nothing is compiled
 from what is incomplete: until each list has been had whole, this node and its own MeshNode are in
 it, and that MeshNode has this host's key, the source says what it waits for, and the host keeps
 its last good documents. The same while the Mesh, or this host's own MeshNode, is wrong.
@@ -10,8 +11,8 @@ A MeshNode that vanishes while its Node stays is taken to be there for :data:`GR
 its agent publishes it again at once, and ``kubectl delete meshnodes --all`` costs nobody a session.
 The keys of deleted Nodes are told apart, because such peers may leave, however many they are.
 
-The result is kept until a collection, the key or the hour of a grace changes: an idle turn costs
-three comparisons.
+The result is kept until a collection, the key or the hour of a grace changes, or, where somebody
+is left out, what the host converged to last: an idle turn costs a few comparisons.
 """
 
 import math
@@ -24,6 +25,7 @@ from typing import Final, NamedTuple, Protocol
 from msgspec.structs import replace
 
 from compiler.compile import compile_host
+from compiler.holdings import Incumbents, list_incumbents
 from compiler.isolate import isolate_objects
 from schemas.problems import Problem, Problems
 from schemas.resolve import resolve
@@ -54,9 +56,10 @@ class _Seen(NamedTuple):
     mesh_nodes: Snapshot
     nodes: Snapshot
     public_key: PublicKey
+    applied: ResolvedHost | None
 
     def is_same_as(self, other: "_Seen") -> bool:
-        """Whether nothing was replaced by something else, even if equal."""
+        """Whether no collection was replaced by another, even if equal, and the key is the same."""
         return all(map(operator.is_, self[:3], other[:3])) and self.public_key == other.public_key
 
 
@@ -98,20 +101,27 @@ class ClusterSource:
         """Say that a collection changed. From any thread."""
         self._wake(Cause.CLUSTER)
 
-    def desired(
-        self,
-        public_key: PublicKey,
-        applied: ResolvedHost | None = None,  # noqa: ARG002 - told before it is made use of
-    ) -> Desired:
+    def desired(self, public_key: PublicKey, applied: ResolvedHost | None = None) -> Desired:
         """Return what is wanted of the host with this key. Only the loop's thread calls this."""
         seen = _Seen(
-            self._meshes.snapshot(), self._mesh_nodes.snapshot(), self._nodes.snapshot(), public_key
+            self._meshes.snapshot(),
+            self._mesh_nodes.snapshot(),
+            self._nodes.snapshot(),
+            public_key,
+            applied,
         )
         now = self._clock()
-        if self._seen is None or now >= self._until or not seen.is_same_as(self._seen):
+        if now >= self._until or not self._has_decided(seen):
             self._seen, self._until = seen, math.inf
             self._desired = self._decide(seen, now)
         return self._desired
+
+    def _has_decided(self, seen: _Seen) -> bool:
+        """Whether the last decision is still good. Memory decides only between contradictions."""
+        if self._seen is None or not seen.is_same_as(self._seen):
+            return False
+        disputed = self._desired.left_out or self._desired.own_left_out
+        return not disputed or seen.applied == self._seen.applied
 
     def _decide(self, seen: _Seen, now: float) -> Desired:
         waiting = _find_missing(seen, self._node)
@@ -131,7 +141,8 @@ class ClusterSource:
                 self._until = -math.inf  # look again at the next turn
                 return replace(facts, problems=overlay.problems, waiting_for=overlay.waiting_for)
             mesh = {**mesh, "spec": {**mesh["spec"], "overlayCIDRs": overlay.cidrs}}
-        return _compile(facts, self._node, [mesh, *members.values(), *seen.nodes.objects.values()])
+        objects = [mesh, *members.values(), *seen.nodes.objects.values()]
+        return _compile(facts, self._node, objects, list_incumbents(seen.applied))
 
 
 def _find_missing(seen: _Seen, node: NodeName) -> str:
@@ -210,12 +221,15 @@ def _lacks_overlay(mesh: Object) -> bool:
     return isinstance(mesh.get("spec"), dict) and mesh["spec"].get("overlayCIDRs") is None
 
 
-def _compile(facts: Desired, node: NodeName, objects: Iterable[Object]) -> Desired:
+def _compile(
+    facts: Desired, node: NodeName, objects: Iterable[Object], incumbents: Incumbents
+) -> Desired:
     try:
-        isolated = isolate_objects(objects)
+        isolated = isolate_objects(objects, incumbents)
         left_out = {each.name: each.problems for each in isolated.left_out}
         own = left_out.pop(node, ())
-        facts = replace(facts, left_out=tuple(chain.from_iterable(left_out.values())))
+        silent = (each.problems for each in isolated.endpoints_left_out)
+        facts = replace(facts, left_out=tuple(chain(*left_out.values(), *silent)))
         if own:
             return replace(facts, problems=own, own_left_out=True)
         resolved = resolve(*compile_host(isolated.inventory, node))

@@ -102,8 +102,8 @@ class Cluster:
             raise answer
         return answer
 
-    def desired(self) -> Desired:
-        return self.source.desired(KEYS[0])
+    def desired(self, applied: ResolvedHost | None = None) -> Desired:
+        return self.source.desired(KEYS[0], applied)
 
     def peers(self) -> list[str]:
         desired = self.desired()
@@ -204,6 +204,53 @@ def test_offender_is_left_out_and_named_and_the_rest_goes_on(cluster: Cluster) -
     desired = cluster.desired()
     assert (desired.left_out, desired.problems, desired.own_left_out) == ((expected,), (), False)
     assert cluster.peers() == ["node-1"]
+
+
+def test_who_had_it_when_the_host_last_converged_has_it_still(cluster: Cluster) -> None:
+    """Without pod CIDRs of Nodes, only what this host remembers says whose they are."""
+    applied = cluster.offline()
+    cluster.nodes.put(*({**node(index), "spec": {}} for index in range(3)))
+    cluster.mesh_nodes.put(mesh_node(1, podCIDRs=[f"10.244.{index}.0/24" for index in range(3)]))
+    alone = cluster.desired()
+    assert (alone.resolved, alone.own_left_out, len(alone.left_out)) == (None, True, 3)
+    desired = cluster.desired(applied)
+    assert desired.resolved is not None
+    assert sorted(desired.resolved.peers) == ["node-2"]
+    assert {problem.object for problem in desired.left_out} == {"MeshNode/node-1"}
+
+
+def test_what_was_remembered_is_looked_at_again_only_where_it_matters(cluster: Cluster) -> None:
+    first = cluster.desired()
+    assert cluster.desired(cluster.offline()) is first
+    applied = cluster.offline()
+    cluster.mesh_nodes.put(mesh_node(2, publicKey=KEYS[1]))
+    second = cluster.desired(applied)
+    assert cluster.desired(applied) is second
+    assert cluster.desired() is not second
+
+
+def test_who_copies_an_endpoint_stays_without_it_and_is_named(cluster: Cluster) -> None:
+    cluster.mesh_nodes.put(mesh_node(1, endpoint="192.0.2.3"))
+    expected = Problem(
+        object="MeshNode/node-1",
+        path="spec.endpoint",
+        value="192.0.2.3:9806",
+        rule="its endpoint is left out, and it must speak first: this is the endpoint of "
+        "MeshNode/node-2 too",
+    )
+    desired = cluster.desired()
+    assert desired.resolved is not None
+    assert desired.left_out == (expected,)
+    found = {name: peer.endpoint for name, peer in desired.resolved.peers.items()}
+    assert found == {"node-1": None, "node-2": "192.0.2.3:9806"}
+
+
+def test_host_whose_own_endpoint_is_left_out_is_in_the_mesh(cluster: Cluster) -> None:
+    cluster.mesh_nodes.put(mesh_node(0, endpoint="192.0.2.3"))
+    desired = cluster.desired()
+    assert cluster.peers() == ["node-1", "node-2"]
+    assert desired.own_left_out is False
+    assert [problem.object for problem in desired.left_out] == ["MeshNode/node-0"]
 
 
 def test_host_whose_own_object_is_left_out_keeps_what_it_has(cluster: Cluster) -> None:
