@@ -11,6 +11,7 @@ from memory_api import MemoryApi
 from wormhole.cluster.errors import ApiError
 from wormhole.psk.epochs import decode_master, encode_master
 from wormhole.psk.patience import find_timeout
+from wormhole.psk.store import ending
 
 SECRET = "/api/v1/namespaces/wormhole-system/secrets/wormhole-psk"
 MESH = "/apis/wormhole.dev/v1alpha1/meshes/demo"
@@ -535,6 +536,18 @@ def test_the_note_of_another_rotation_stays_and_its_entry(
     )
     assert sorted(cluster.entries) == ["2026-11-22", "green"]
     assert cluster.objects[SECRET]["metadata"]["annotations"] == {NOTE: "green"}
+
+
+def test_a_rotation_that_began_in_the_last_moment_keeps_its_entry() -> None:
+    data = {"2026-11-01": OLD, "2026-11-22": OLD, "green": KNOWN}
+    secret = {"metadata": {"annotations": {NOTE: "green", "a": "b"}}, "data": data}
+    ended = ending("2026-11-22", ["2026-11-01", "green"])(secret)
+    assert ended is not None
+    assert (sorted(ended["data"]), ended["metadata"]) == (
+        ["2026-11-22", "green"],
+        secret["metadata"],
+    )
+    assert ending("2026-11-22", ["2026-11-01", "green"])(ended) is None
 
 
 @pytest.mark.parametrize(("nodes", "seconds"), [(0, 300), (2450, 300), (3000, 420), (5000, 1060)])

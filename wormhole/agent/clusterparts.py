@@ -11,8 +11,10 @@ from schemas.values import NodeName
 from wormhole.agent.clerk import Clerk
 from wormhole.agent.clustersource import ClusterSource
 from wormhole.agent.desired import Cause, Wake
-from wormhole.agent.errands import HoldMasters, Publish, Tell
+from wormhole.agent.errands import HoldMasters, Publish
+from wormhole.agent.ownstatus import OwnStatus
 from wormhole.agent.publisher import Publisher
+from wormhole.agent.telling import Tell
 from wormhole.agent.turn import Turn
 from wormhole.agent.turns import Facts
 from wormhole.cluster.api import MESH_NODES, MESHES, NODES, PSK_SECRET, secrets
@@ -65,7 +67,8 @@ class ClusterParts:
             )
 
         self._meshes = watch(MESHES, keep_mesh)
-        self._meshnodes = watch(MESH_NODES, keep_meshnode)
+        own_status = OwnStatus(node, keep_meshnode, self._poke)
+        self._meshnodes = watch(MESH_NODES, own_status.keep)
         self._nodes = watch(NODES, keep_node)
         self._secret = watch(secrets(namespace), keep_secret, PSK_SECRET)
         self._masters = HoldMasters(
@@ -81,6 +84,7 @@ class ClusterParts:
             self._api,
             node=node,
             meshnodes=self._meshnodes.snapshot,
+            own_status=own_status,
             uid_of=self._find_uid,
             on_trouble=self._notice_trouble,
         )
@@ -144,6 +148,9 @@ class ClusterParts:
 
     def _notice(self) -> None:
         self._wake(Cause.CLUSTER)
+        self._clerk.poke()
+
+    def _poke(self) -> None:
         self._clerk.poke()
 
     def _notice_trouble(self) -> None:

@@ -1,24 +1,22 @@
-"""What the clerk does at the API: publish the node, hold the masters, tell status and Events."""
+"""What the clerk does at the API: publish the node, and hold the masters."""
 
 import logging
-from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Final, Protocol
 
+from applier.errors import HostError
 from applier.keys import load_key
 from applier.memory import load_applied
 from applier.paths import Paths
 from applier.psk import load_master
 from schemas.problems import Problems
 from schemas.state import ResolvedHost
-from wormhole import __version__
-from wormhole.agent.events import EventTeller
 from wormhole.agent.masters import Files, ensure_master, hold_masters
 from wormhole.agent.publisher import Publisher
-from wormhole.agent.report import make_report
-from wormhole.agent.statuswriter import StatusWriter
 from wormhole.agent.turn import Turn
-from wormhole.cluster.api import MESH_NODES, PSK_SECRET, Api, Object
+from wormhole.cluster.api import PSK_SECRET, Api, Object
+from wormhole.psk.store import read_rotation
 
 _LOG: Final = logging.getLogger("wormhole.agent")
 
@@ -28,8 +26,6 @@ _LONGEST_PAUSE: Final = 60.0
 """Seconds between two publications at most: each costs every agent of the mesh a turn."""
 _STALE: Final = 60.0
 """Seconds for which an answer about the Secret stands while the watch shows something older."""
-_TURNS: Final = 100
-"""Turns that may wait to be told; older ones are superseded by what came after them."""
 
 
 class Snapshot(Protocol):
@@ -106,7 +102,11 @@ class Publish:
 
 
 class HoldMasters:
-    """Sees to the epoch's entry in the Secret, and to this host's files of all entries."""
+    """Sees to the epoch's entry in the Secret, and to this host's files of those that it needs.
+
+    Needed are the epoch that the Mesh names, what the host may have to come back to, and where a
+    rotation leads. Whatever else somebody puts into the Secret comes to no host.
+    """
 
     name = "pre-shared keys"
 
@@ -129,15 +129,17 @@ class HoldMasters:
         self._meshes = meshes
         self._secret = secret
         self._on_change = on_change
-        self._applied = {_epoch_of(load_applied(files, paths))}
+        self._applied: set[str | None] = set()
         """What the host may have to come back to, should it reboot without the API."""
+        with suppress(HostError):  # a memory that cannot be read is nothing to come back to
+            self._applied = {_epoch_of(load_applied(files, paths))}
         self._told: tuple[str, ...] = ()
         self._answer: Mapping[str, str] = {}
         self._answered: tuple[str, Mapping[str, Object]] | None = None
         """The epoch that was asked for, and what the watch showed of the Secret then."""
         self._until = 0.0
         self.held: tuple[str, ...] = ()
-        """The epochs whose master this host holds, as last seen."""
+        """The epochs whose master this host holds, as last seen: those that it needs first."""
 
     def take(self, turn: Turn) -> None:
         """Note which epochs the host's memory may name after a turn. From the loop's thread."""
@@ -155,14 +157,17 @@ class HoldMasters:
         entries = _entries_of(secret)
         if epoch is not None and epoch not in entries and secret.synced:
             entries = self._ensure(epoch, secret.objects, now)
-        in_use = {each for each in (epoch, *self._applied) if each}
-        held = hold_masters(self._files, self._paths, entries, in_use)
+        rotating_to = read_rotation(secret.objects.get(PSK_SECRET) or {})
+        needed = {each for each in (epoch, rotating_to, *self._applied) if each}
+        wanted = {each: entries[each] for each in entries if each in needed}
+        held = hold_masters(self._files, self._paths, wanted, needed)
         if held.remarks != self._told:
             self._told = held.remarks
             for remark in held.remarks:
                 _LOG.warning("pre-shared keys: %s", remark)
-        changed = held.epochs != self.held or bool(held.changed)
-        self.held = held.epochs
+        first = tuple(sorted(held.epochs, key=lambda each: (each not in needed, each)))
+        changed = first != self.held or bool(held.changed)
+        self.held = first
         if changed:
             self._on_change()
 
@@ -209,86 +214,3 @@ def _read_held(files: Files, paths: Paths, epoch: str) -> bytes | None:
         return load_master(files, paths, epoch)
     except Problems:
         return None
-
-
-class Tell:
-    """Tells the API what the turns came to: the node's status, and Events about what matters.
-
-    Both pace and repeat themselves, so that what the API refuses here holds up nothing else.
-    """
-
-    name = "status"
-
-    def __init__(
-        self,
-        api: Api,
-        *,
-        node: str,
-        meshnodes: See,
-        uid_of: Callable[[str], str],
-        on_trouble: Callable[[], None] = lambda: None,
-    ) -> None:
-        """Take ``on_trouble``, which is called when :attr:`api_error` may have changed."""
-        self._api = api
-        self._on_trouble = on_trouble
-        self._node = node
-        self._meshnodes = meshnodes
-        self._turns: deque[Turn] = deque(maxlen=_TURNS)
-        self._teller = EventTeller(api, node, uid_of)
-        self._writer: StatusWriter | None = None
-        self._report: Object = {}
-        self._uid = ""
-
-    @property
-    def api_error(self) -> str:
-        """What the API last had against a status or an Event; empty when nothing."""
-        told = (self._writer.api_error if self._writer else "", self._teller.api_error)
-        return "; ".join(filter(None, told))
-
-    def take(self, turn: Turn) -> None:
-        """Leave word of a turn. From any thread."""
-        self._turns.append(turn)
-
-    def run(self, now: float) -> None:
-        """Make reports of the turns since the last run, and send what is due.
-
-        Raises:
-            ApiError: the status that the API has cannot be read, so nobody knows what is news.
-
-        """
-        published = self._meshnodes().objects.get(self._node)
-        if published is None:
-            return  # a status needs an object; turns wait
-        writer = self._open_writer(str(published["metadata"].get("uid", "")), now)
-        while self._turns:
-            turn = self._turns.popleft()
-            self._report = make_report(turn, self._report, __version__)
-            writer.offer(self._report, now)
-            self._teller.observe(turn, now)
-        writer.flush(now)
-        self._teller.flush(now)
-        self._on_trouble()
-
-    def due(self, now: float) -> float | None:
-        """Return when something that was put off may be sent."""
-        if self._writer is None:
-            return None
-        moments = (self._writer.due(now), self._teller.due(now))
-        return min((moment for moment in moments if moment is not None), default=None)
-
-    def _open_writer(self, uid: str, now: float) -> StatusWriter:
-        """Begin with what the API has; begin anew when the object is another one."""
-        if self._writer is None:
-            self._report = self._read_status()
-            self._writer = StatusWriter(self._api, self._node, self._report)
-        elif uid != self._uid:
-            self._writer.forget(now)
-        self._uid = uid
-        return self._writer
-
-    def _read_status(self) -> Object:
-        """Read the node's own status: a list of one, which needs no right beside that to list."""
-        page = self._api.get(MESH_NODES, {"fieldSelector": f"metadata.name={self._node}"})
-        found = page.get("items") or [{}]
-        status: Object = found[0].get("status") or {}
-        return status

@@ -19,6 +19,8 @@ from wormhole.cluster.api import Object
 
 _LEFT_OUT: Final = 10
 """How many objects are named: a status is copied to every watcher at each write."""
+_HELD: Final = 64
+"""How many epochs are named; with more, the API server would refuse the whole status."""
 _NAME: Final = 320
 """Bytes of an object's ``Kind/name``; the schema says so too."""
 _KEYED: Final = frozenset({"wireguard", "peer", "link"})
@@ -46,7 +48,7 @@ def make_report(turn: Turn, previous: Mapping[str, Any], version: str) -> Object
         "desiredDigest": _find_digest(turn, previous),
         **_count_peers(turn.status, previous),
         "presharedKeyEpoch": _find_epoch(turn, previous),
-        "heldPresharedKeyEpochs": list(turn.held_epochs),
+        "heldPresharedKeyEpochs": list(turn.held_epochs[:_HELD]),
         "lastChange": _find_last_change(turn, previous),
         "leftOut": _list_left_out(turn.desired.left_out),
         "version": clip(version, 64),

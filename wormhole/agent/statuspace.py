@@ -16,6 +16,10 @@ is what is rationed here:
 News waits for two seconds first, so that what is over at once is never written, and what comes
 together goes in one write. Nothing is sent that the API has already. A failed write is repeated
 after 10 s, then twice as long each time up to five minutes; news does not shorten that.
+
+What the watch shows for ten seconds although something else was sent is somebody else's word, or an
+older etcd's; then all is told again, at the same pace. Each time within an hour that waits twice as
+long, up to ten minutes: another agent may have the same name by mistake.
 """
 
 from collections.abc import Mapping
@@ -38,6 +42,11 @@ SMALL: Final = 20
 SMALL_FACTOR: Final = 10
 """... this many times."""
 RETRY_LONGEST: Final = 300.0
+DOUBT: Final = 10.0
+"""Seconds that an echo may take; after that, what is seen instead is believed."""
+DOUBT_LONGEST: Final = 600.0
+DOUBT_ENDS: Final = 3600.0
+"""Seconds in peace after which nobody else is thought to write."""
 
 _COUNTERS: Final = frozenset({"peers", "connectedPeers"})
 _DOUBLINGS: Final = 16
@@ -54,6 +63,11 @@ class StatusPace:
         self._news_since: float | None = None
         self._last = float("-inf")
         self._failures = 0
+        self._seen: Mapping[str, Any] | None = None
+        self._doubt: float | None = None
+        """When to believe what is seen; None while it is what was sent, or was believed before."""
+        self._wait = DOUBT
+        self._believed = float("-inf")
 
     def want(self, status: Object, now: float) -> None:
         """Replace what is to be sent."""
@@ -80,6 +94,23 @@ class StatusPace:
         """Note that the API has a status now."""
         self._sent, self._last, self._failures = status, now, 0
         self._news_since = now if self._has_news() else None
+        self._doubt = None  # what was seen before is past: the echo comes, or there was no change
+
+    def see(self, status: Mapping[str, Any], now: float) -> None:
+        """Note what the API is seen to have: at every look, the same value until it changes."""
+        if status is not self._seen:
+            self._seen = status
+            if now - self._believed > DOUBT_ENDS:
+                self._wait = DOUBT
+            self._doubt = None if status == self._sent else now + self._wait
+        if self._doubt is not None and now >= self._doubt:
+            self._wait, self._believed = min(DOUBT_LONGEST, 2 * self._wait), now
+            self._doubt = None
+            self.learn(status, now)
+
+    def doubtful_until(self) -> float | None:
+        """Return when to look again whether what is seen is still not what was sent."""
+        return self._doubt
 
     def fail(self, now: float) -> None:
         """Note that it may not have it."""

@@ -37,10 +37,14 @@ class StatusWriter:
         self._pace.want(status, now)
         self.flush(now)
 
+    def see(self, status: Mapping[str, Any], now: float) -> None:
+        """Note what the API is seen to have; if that is not what was sent, it is sent again."""
+        self._pace.see(status, now)
+
     def due(self, now: float) -> float | None:
-        """Return when a write that was put off falls due, not before ``now``; None without one."""
-        moment = self._pace.due()
-        return None if moment is None else max(moment, now)
+        """Return when a write falls due, or a look at what is seen; None without any."""
+        moments = (self._pace.due(), self._pace.doubtful_until())
+        return min((max(moment, now) for moment in moments if moment is not None), default=None)
 
     def flush(self, now: float) -> None:
         """Send what is due. An error is kept in :attr:`error`, and the write is repeated later."""

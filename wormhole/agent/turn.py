@@ -71,7 +71,7 @@ class Turn(Value, frozen=True, kw_only=True):
     status: Status | None = None
     """The device and its peers as they were after the turn. None: they could not be read."""
     held_epochs: tuple[str, ...] = ()
-    """Epochs whose master this host holds, sorted."""
+    """Epochs whose master this host holds: those that are needed first."""
     generation: int = 0
     """``metadata.generation`` of the host's own MeshNode; 0 when it is not known."""
 

@@ -167,7 +167,8 @@ def read_rotation(secret: Object) -> str:
 
     A note about an entry that is not there, or is no master, is about none.
     """
-    epoch = (secret["metadata"].get("annotations") or {}).get(ROTATING_TO)
+    metadata = secret.get("metadata") or {}
+    epoch = (metadata.get("annotations") or {}).get(ROTATING_TO)
     if not isinstance(epoch, str) or not is_epoch(epoch):
         return ""
     return epoch if decode_master(Entries(secret).get(epoch)) else ""

@@ -1,6 +1,6 @@
 """What the clerk does at the API: publish once, and hold what the Secret holds."""
 
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -234,3 +234,66 @@ def test_a_master_that_memory_names_stays_until_another_one_is_in_use(paths: Pat
         restarted.run(101.0)
         held.append(restarted.held)
     assert held == [("e0", "e1"), ("e0", "e1"), ("e1",)]
+
+
+def fill(*epochs: str, note: str = "") -> Seen:
+    """Return a Secret with these entries as the watch keeps it."""
+    metadata = {"name": "wormhole-psk", "annotations": {"wormhole.dev/rotating-to": note}}
+    data = {
+        epoch: encode_master(bytes(range(number, number + 32)))
+        for number, epoch in enumerate(epochs)
+    }
+    return Seen(wormhole_psk={"metadata": metadata, "data": data})
+
+
+FLOOD = tuple(f"flood-{number}" for number in range(70))
+
+
+def test_a_host_holds_the_epochs_that_matter_and_no_flood_of_others(paths: Paths) -> None:
+    paths.applied.write_bytes(msgspec.json.encode(resolve_host(build_inventory(epoch="e0"))))
+    errand = holding(Server(), paths, fill("e1", "e0", "e2", *FLOOD, note="e2"), [])
+    errand.run(100.0)
+    assert errand.held == ("e0", "e1", "e2")
+    assert sorted(path.name for path in paths.masters.iterdir()) == ["e0", "e1", "e2"]
+
+
+def test_what_was_held_without_need_goes(paths: Paths) -> None:
+    for number, epoch in enumerate(FLOOD):
+        content = b64encode(bytes(range(number, number + 32)))
+        Files().create_file(paths.master(epoch), content, 0o600)
+    errand = holding(Server(), paths, fill("e1", *FLOOD), [])
+    errand.run(100.0)
+    assert errand.held == ("e1",)
+    assert [path.name for path in paths.masters.iterdir()] == ["e1"]
+
+
+def test_of_too_many_files_those_that_matter_are_named_first(paths: Paths) -> None:
+    """An empty Secret may be an accident, so nothing is removed then."""
+    for number, epoch in enumerate((*FLOOD, "zebra")):
+        content = b64encode(bytes(range(number, number + 32)))
+        Files().create_file(paths.master(epoch), content, 0o600)
+    mesh = {"metadata": {"name": "m"}, "spec": {"presharedKeyEpoch": "zebra"}}
+    errand = HoldMasters(
+        Server(),
+        namespace="wormhole-system",
+        files=Files(),
+        paths=paths,
+        meshes=Seen(m=mesh),
+        secret=Seen(synced=False),
+        on_change=lambda: None,
+    )
+    errand.run(100.0)
+    assert errand.held == ("zebra", *sorted(FLOOD))
+
+
+def test_a_note_about_no_entry_is_about_nothing(paths: Paths) -> None:
+    errand = holding(Server(), paths, fill("e1", note="e9"), [])
+    errand.run(100.0)
+    assert errand.held == ("e1",)
+
+
+def test_a_memory_that_cannot_be_read_is_none(paths: Paths) -> None:
+    paths.applied.mkdir(parents=True)
+    errand = holding(Server(), paths, fill("e1"), [])
+    errand.run(100.0)
+    assert errand.held == ("e1",)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -286,6 +287,16 @@ def test_held_epochs_are_reported_when_there_are_any() -> None:
     report = report_of(make_turn(held_epochs=("2026-11", "2026-12")))
     assert report["heldPresharedKeyEpochs"] == ["2026-11", "2026-12"]
     assert "heldPresharedKeyEpochs" not in report_of(make_turn(), report)
+
+
+def test_no_more_held_epochs_are_reported_than_a_status_may_have() -> None:
+    """One too many, and the whole status would be refused."""
+    schema = json.loads((Path(__file__).parents[3] / "schemas/meshnode.schema.json").read_text())
+    status = schema["properties"]["status"]["properties"]
+    most = status["heldPresharedKeyEpochs"]["maxItems"]
+    epochs = ("zebra", *(f"e{number}" for number in range(most)))
+    report = report_of(make_turn(held_epochs=epochs))
+    assert report["heldPresharedKeyEpochs"] == list(epochs[:most])
 
 
 def test_an_object_is_left_out_once_with_all_that_is_wrong_with_it() -> None:
