@@ -9,12 +9,13 @@ from applier.errors import HostError
 from applier.host import Host
 from applier.kinds.cni import CNI
 from applier.kinds.links import LINKS
-from applier.kinds.wireguard import DevicePeer
-from applier.memory import load_applied, store_applied, store_attempted
+from applier.kinds.wireguard import PEERS
+from applier.memory import load_applied, store_applied, store_attempted, store_joined
 from applier.outcome import Announce, Outcome, Progress, announce_nothing, be_silent
 from applier.paths import Paths
 from applier.plan import Plan
-from applier.situation import Situation, look
+from applier.situation import Situation, look, look_again
+from applier.spare import find_known, spare
 from applier.transition import carry_through, is_converged, make_plan
 from applier.vault import Vault
 from schemas.document import digest
@@ -40,13 +41,14 @@ def plan(host: Host, resolved: ResolvedHost, *, vault: Vault, paths: Paths) -> P
     return _plan(resolved, look(host, resolved, vault, paths))
 
 
-def converge(  # noqa: PLR0913 - the one entry for every caller; all but two by name
+def converge(  # noqa: PLR0913 - the one entry for every caller; all but two go by name
     host: Host,
     resolved: ResolvedHost,
     *,
     vault: Vault,
     paths: Paths,
     allow_mass_delete: bool = False,
+    spare_on_refusal: bool = False,
     expected_to_leave: Collection[PublicKey] = (),
     announce: Announce = announce_nothing,
     progress: Progress = be_silent,
@@ -57,43 +59,47 @@ def converge(  # noqa: PLR0913 - the one entry for every caller; all but two by 
     with these keys are known to leave, so that losing them needs no permission; nor does the old
     key of a node that has another one now.
 
+    A plan that removes too much is not carried out. With ``spare_on_refusal`` only its removals
+    are not: what would leave stays as it is, and all else is made and mended.
+
     Raises:
         Problems, Unobservable, Unsupported: as :func:`plan`; nothing was written.
 
     """
     before = look(host, resolved, vault, paths)
-    planned = _plan(resolved, before)
+    excused = frozenset(expected_to_leave)
+    refused = "" if allow_mass_delete else judge_deletions(before, excused)
+    if refused:
+        excused |= _find_replaced(load_applied(host, paths), resolved)
+        refused = judge_deletions(before, excused)
+    kept = spare(before, excused) if refused and spare_on_refusal else None
+    goal = kept or before
+    planned = _plan(resolved, goal)
     announce(planned)
-    refused = "" if allow_mass_delete else judge_deletions(before, expected_to_leave)
-    if refused:
-        replaced = _find_replaced(load_applied(host, paths), resolved)
-        refused = judge_deletions(before, {*expected_to_leave, *replaced})
-    if refused:
+    if refused and kept is None:
         return Outcome(plan=planned, left=planned, refused=refused)
     if is_converged(planned):
         outcome = Outcome(plan=planned, left=planned)
     else:
         store_attempted(host, paths, resolved)
-        outcome = carry_through(host, before, planned, progress)
+        outcome = carry_through(host, goal, planned, progress)
+    if kept is not None:
+        return _hold_back(host, resolved, paths, (before, kept), replace(outcome, refused=refused))
     return outcome if outcome.reverted is not None else _remember(host, resolved, paths, outcome)
 
 
-def judge_deletions(situation: Situation, expected_to_leave: Collection[PublicKey] = ()) -> str:
+def judge_deletions(situation: Situation, excused: Collection[PublicKey] = ()) -> str:
     """Say why a plan removes too much to be carried out unasked; empty when it does not.
 
     Objects that the kernel removes along with their link count too. Peers with these keys count
-    neither as leaving nor as there: the rest is judged as if they had left before.
+    neither as leaving nor as there: the rest is judged as if they had left before. Nor does what
+    nobody ever wanted.
     """
-    owned = [
-        (kind, key)
-        for kind, content in situation.observed.items()
-        for key, value in content.owned.items()
-        if not (isinstance(value, DevicePeer) and value.public_key in expected_to_leave)
-    ]
-    leaving = sum(key not in situation.desired.get(kind, {}) for kind, key in owned)
-    if leaving <= FEW or leaving * SHARE <= len(owned):
+    known = [(kind.name, key) for kind, key, _ in find_known(situation, excused)]
+    leaving = sum(key not in situation.desired.get(kind, {}) for kind, key in known)
+    if leaving <= FEW or leaving * SHARE <= len(known):
         return ""
-    return f"the plan removes {leaving} of {len(owned)} objects, which is more than a fifth"
+    return f"the plan removes {leaving} of {len(known)} objects, which is more than a fifth"
 
 
 def _find_replaced(applied: ResolvedHost | None, resolved: ResolvedHost) -> set[PublicKey]:
@@ -106,6 +112,31 @@ def _find_replaced(applied: ResolvedHost | None, resolved: ResolvedHost) -> set[
 
 def _plan(resolved: ResolvedHost, situation: Situation) -> Plan:
     return make_plan(situation, resolved.host.name, digest(resolved))
+
+
+def _hold_back(
+    host: Host,
+    resolved: ResolvedHost,
+    paths: Paths,
+    situations: tuple[Situation, Situation],
+    outcome: Outcome,
+) -> Outcome:
+    """Say what was planned and what is left by what is desired, in place of what was kept too.
+
+    Of the memory only the peers change: what leaves later was wanted once, and is no stranger.
+    """
+    before, kept = situations
+    planned = left = _plan(resolved, before)
+    trouble = outcome.trouble
+    try:
+        if outcome.done or outcome.failures:
+            left = _plan(resolved, look_again(host, before))
+        if outcome.reverted is None:
+            staying = {peer.public_key for peer in kept.desired.get(PEERS.name, {}).values()}
+            store_joined(host, paths, resolved, staying)
+    except HostError as error:
+        trouble = (*trouble, f"after the refusal: {error}")
+    return replace(outcome, plan=planned, left=left, spared=True, trouble=trouble)
 
 
 def _remember(host: Host, resolved: ResolvedHost, paths: Paths, outcome: Outcome) -> Outcome:

@@ -4,10 +4,12 @@ A lost or unreadable memory costs the "why" in a plan, the names of renamed link
 without its source could have come back to, nothing else: what is ours is decided by marks.
 """
 
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from applier.errors import Missing
 from applier.host import Host
@@ -15,7 +17,7 @@ from applier.keys import Files
 from applier.paths import Paths
 from schemas.marks import is_guard
 from schemas.state import HostState, ResolvedHost, Value
-from schemas.values import InterfaceName, Prefix
+from schemas.values import InterfaceName, Prefix, PublicKey
 
 T = TypeVar("T")
 
@@ -78,6 +80,22 @@ def store_applied(host: Host, paths: Paths, resolved: ResolvedHost, *, ended: bo
     elif host.read_file(paths.attempted) is not None:
         with suppress(Missing):
             host.remove_file(paths.attempted)
+
+
+def store_joined(
+    host: Host, paths: Paths, resolved: ResolvedHost, staying: Collection[PublicKey]
+) -> None:
+    """Remember which peers are there beside those of a desired state, whose removal is refused.
+
+    The host's own part stays what it last converged to.
+    """
+    applied = load_applied(host, paths)
+    if applied is None:
+        return
+    kept = {name: peer for name, peer in applied.peers.items() if peer.public_key in staying}
+    content = _encode(replace(applied, peers=kept | resolved.peers))
+    if host.read_file(paths.applied) != content:
+        host.write_file(paths.applied, content, 0o600)
 
 
 def forget(host: Host, paths: Paths) -> None:

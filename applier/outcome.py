@@ -14,7 +14,7 @@ class Result(StrEnum):
     CONFLICT = "conflict"
     """Converged but for what somebody else's objects forbid."""
     REFUSED = "refused"
-    """Nothing was tried."""
+    """The plan removes too much at once: that was not tried."""
     REVERTED = "reverted"
     NOT_REVERTED = "not reverted"
     """A change failed and not everything was put back."""
@@ -42,7 +42,9 @@ class Outcome(Value, frozen=True, kw_only=True):
     reverted: bool | None = None
     """Whether what was ours is again as it was before. None: there was nothing to revert."""
     refused: str = ""
-    """Why the plan was not carried out at all, such as: it removes too much at once."""
+    """Why the plan was not carried out: it removes too much at once."""
+    spared: bool = False
+    """It was refused, but only what would leave stays: all else was made, as ``done`` says."""
     trouble: tuple[str, ...] = ()
     """What went wrong beside the changes: a verify that could not observe, a failed revert."""
     files_left: bool = False
