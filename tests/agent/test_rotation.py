@@ -1,12 +1,18 @@
 """Keys change under traffic: pre-shared keys lose no packet, a private key heals by itself."""
 
+from base64 import b64decode
+
 import pytest
 from lab.agreement import silent_pods
-from lab.cluster import ClusterLab
+from lab.cluster import SECRET, ClusterLab
 from lab.history import Change, Devices
 from lab.mesh import expected_psk
 from lab.talks import lost, talking
 from lab.waiting import wait_until
+
+from wormhole.cluster.api import MESH_NODES
+from wormhole.psk.epochs import encode_master
+from wormhole.psk.store import ROTATING_TO
 
 pytestmark = pytest.mark.agent
 
@@ -55,6 +61,35 @@ def test_the_old_master_leaves_every_host(cluster: ClusterLab) -> None:
         return f"not exactly {epochs}: {wrong}" if wrong else ""
 
     wait_until(still_there, 30)
+
+
+def test_what_a_stolen_token_puts_into_the_secret_comes_to_no_host(cluster: ClusterLab) -> None:
+    """As without the admission policies: entries of masters that somebody knows, and a note."""
+    entry = encode_master(b"\x66" * 32)
+    planted = ("2099-12-31", *(f"flood-{number}" for number in range(70)))
+    before = cluster.epoch()
+    cluster.change(SECRET, {"data": dict.fromkeys(planted, entry)})
+    forged = cluster.joined[0].name
+    honest = cluster.status(forged)
+    said_by_another = {"heldPresharedKeyEpochs": ["2099-12-31"], "desiredDigest": None}
+    cluster.change(f"{MESH_NODES}/{forged}/status", {"status": said_by_another})
+
+    def still_forged() -> str:
+        now = cluster.status(forged)
+        names = ("heldPresharedKeyEpochs", "desiredDigest")
+        wrong = {name: now.get(name) for name in names if now.get(name) != honest[name]}
+        return f"the forged status stands: {wrong}" if wrong else ""
+
+    wait_until(still_forged, 30, every=1)
+    held = {member.host.sh("ls /var/lib/wormhole/psk").strip() for member in cluster.joined}
+    assert held == {before}
+    cluster.change(SECRET, {"metadata": {"annotations": {ROTATING_TO: "2099-12-31"}}})
+    said = str(cluster.wormhole("psk", "rotate", "--fresh"))
+    assert cluster.epoch() not in {before, *planted}, said
+    assert {*cluster.masters()} == {cluster.epoch()}, said
+    assert b64decode(entry).decode().strip() not in cluster.masters().values()
+    test_the_old_master_leaves_every_host(cluster)
+    cluster.await_pods()
 
 
 def test_a_private_key_that_was_rotated_on_one_host_heals_everywhere(cluster: ClusterLab) -> None:

@@ -106,7 +106,7 @@ def test_policies_are_about_the_agents_account() -> None:
         condition["expression"]
         for found in policies
         for condition in found["spec"]["matchConditions"]
-    ] == [f"request.userInfo.username == '{user}'"] * 2
+    ] == [f"request.userInfo.username == '{user}'"] * 3
 
 
 def test_each_policy_is_bound_and_denies() -> None:
