@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from applier.paths import Paths
 from renderers.cni import read
 from schemas.marks import NETWORK_NAME
 from schemas.problems import Problem, Problems
@@ -110,6 +111,10 @@ def find_rivals(configurations: Path) -> Iterator[Problem]:
 
 
 def _is_ours(path: Path) -> bool:
+    """Whether it is our link, which after a boot leads nowhere yet, or configures our network."""
+    with suppress(OSError):
+        if path.readlink() == Paths().configuration(path.name):
+            return True
     with suppress(Problems, ValueError):
         return read(read_plain(path)).get("name") == NETWORK_NAME
     return False

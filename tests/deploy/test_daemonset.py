@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from manifests import Object, build, one
 
+from applier.paths import Paths
 from wormhole.__main__ import build_parser
 from wormhole.cluster import api
 from wormhole.thishost import paths_from
@@ -76,6 +77,17 @@ def test_these_places_of_the_host_are_seen_and_no_others(folder: str) -> None:
         "xtables-lock": ("/run/xtables.lock", "FileOrCreate"),
         "proc-sys-net": ("/proc/sys/net", "Directory"),
     }
+
+
+@pytest.mark.parametrize("folder", ["base", "gitops"])
+def test_what_the_link_in_the_cni_folder_leads_to_is_where_the_host_has_it(folder: str) -> None:
+    pod = pod_of(folder)
+    [place] = [
+        mount["mountPath"]
+        for mount in containers_of(pod)["agent"]["volumeMounts"]
+        if mount["name"] == "run"
+    ]
+    assert place == str(Paths().run) == host_paths(pod)["run"][0]
 
 
 @pytest.mark.parametrize("folder", ["base", "gitops"])

@@ -31,21 +31,6 @@ def test_an_object_of_ours_is_valid(page: str, document: dict[str, Any]) -> None
     assert [*violations(document, document["kind"].lower())] == [], page
 
 
-@pytest.mark.skipif(shutil.which("systemd-tmpfiles") is None, reason="no systemd-tmpfiles")
-def test_the_line_for_the_boot_removes_the_file_at_the_boot_only(tmp_path: Path) -> None:
-    [line] = [block for block in blocks("docs/install.md", "") if block.startswith("r! ")]
-    file = tmp_path / line.split()[1].lstrip("/")
-    for path, content in ((file, "{}"), (tmp_path / "etc/tmpfiles.d/wormhole.conf", line)):
-        path.parent.mkdir(parents=True)
-        path.write_text(content)
-    command = ("systemd-tmpfiles", f"--root={tmp_path}", "--create", "--remove")
-
-    subprocess.run(command, check=True, timeout=60)
-    assert file.exists()
-    subprocess.run((*command, "--boot"), check=True, timeout=60)
-    assert not file.exists()
-
-
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
     """Return a folder beside a checkout, as the examples have it."""

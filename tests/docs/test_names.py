@@ -4,10 +4,9 @@ import json
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pages import PAGES, ROOT, blocks, first_column, headings, links, read_page, section, spans
+from pages import PAGES, ROOT, first_column, headings, links, read_page, section, spans
 
 SOURCES = ("wormhole", "applier", "compiler", "renderers", "schemas", "deploy", "tools")
 FOLDERS = (*SOURCES, "docs", "tests", "fixtures", "bench")
@@ -116,13 +115,6 @@ def test_every_field_of_the_mesh_has_its_price() -> None:
     fields = {*schema["properties"]["spec"]["properties"]}
     named = first_column(section("docs/operate.md", "Change the Mesh"))
     assert {name.partition(".")[0] for name in named} == fields
-
-
-def test_the_file_removed_at_boot_is_the_one_that_agents_write() -> None:
-    schema = json.loads((ROOT / "schemas/mesh.schema.json").read_text())
-    spec: dict[str, Any] = schema["properties"]["spec"]["properties"]
-    name = spec["cni"]["properties"]["fileName"]["default"]
-    assert f"r! /etc/cni/net.d/{name}\n" in blocks("docs/install.md", "")
 
 
 @pytest.mark.parametrize(

@@ -255,11 +255,17 @@ def test_configurations_that_would_be_read_before_ours_are_named(
         [f"warning: {folder / name}: {RIVAL}" for name in early],
     )
 
-    (folder / "04-mesh.conflist").write_text('{"name": "wormhole"}')
-    err = wormhole("install-cni", *FROM, *TO)[2]
-    assert err == f"warning: {folder / '00-c.json'}: {RIVAL}\n".replace(
-        "10-wormhole.conflist", "04-mesh.conflist"
-    )
+    mesh = folder / "04-mesh.conflist"
+    for make in (
+        lambda: mesh.write_text('{"name": "wormhole"}'),
+        lambda: mesh.symlink_to("/run/wormhole/cni/04-mesh.conflist"),
+    ):
+        mesh.unlink(missing_ok=True)
+        make()
+        err = wormhole("install-cni", *FROM, *TO)[2]
+        assert err == f"warning: {folder / '00-c.json'}: {RIVAL}\n".replace(
+            "10-wormhole.conflist", "04-mesh.conflist"
+        )
 
 
 @pytest.mark.usefixtures("target")
