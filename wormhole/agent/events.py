@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Final, Literal
 
+from msgspec.structs import replace
+
 from schemas.state import API_VERSION, Value
 from schemas.values import NodeName
-from wormhole.agent.trouble import describe_conflicts, find_conflicts, find_troubles
+from wormhole.agent.trouble import blur, describe_conflicts, find_conflicts, find_troubles
 from wormhole.agent.turn import Hindrance, Turn
 from wormhole.agent.wording import clip, redact, spell_time
 from wormhole.cluster.api import EVENTS, Api, Object
@@ -148,11 +150,12 @@ class EventTeller:
 
     def _may_tell(self, notice: Notice, now: float) -> bool:
         self._told = {old: when for old, when in self._told.items() if now - when < AGAIN}
-        if notice in self._told:
+        told = replace(notice, message=blur(notice.message))
+        if told in self._told:
             return False
         if len(self._times) == MOST and now - self._times[0] < HOUR:
             return False
-        self._told[notice] = now
+        self._told[told] = now
         self._times.append(now)
         return True
 

@@ -12,7 +12,7 @@ from applier.status import Status
 from schemas.document import digest
 from schemas.problems import Problem
 from schemas.state import Value
-from wormhole.agent.trouble import describe_conflicts, find_conflicts, find_troubles
+from wormhole.agent.trouble import blur, describe_conflicts, find_conflicts, find_troubles
 from wormhole.agent.turn import Hindrance, Turn
 from wormhole.agent.wording import clip, spell_time
 from wormhole.cluster.api import Object
@@ -93,7 +93,14 @@ def _date(condition: _Condition, old: Object | None, turn: Turn) -> Object:
         "lastTransitionTime": spell_time(turn.ended),
     }
     generation = {"observedGeneration": turn.generation} if turn.generation else {}
-    return dated | _keep_time(dated, old) | generation
+    return dated | _keep_time(dated, old) | _keep_words(dated, old) | generation
+
+
+def _keep_words(condition: Object, old: Mapping[str, Any] | None) -> Object:
+    """Keep a sentence that differs only in numbers: it is no news, and each write costs the API."""
+    words = (old or {}).get("message")
+    same = isinstance(words, str) and blur(words) == blur(condition["message"])
+    return {"message": words} if same else {}
 
 
 def _keep_time(condition: Object, old: Mapping[str, Any] | None) -> Object:

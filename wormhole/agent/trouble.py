@@ -1,5 +1,6 @@
 """A turn to what is wrong: a word for programs, and a sentence for whoever has to mend it."""
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -23,6 +24,11 @@ _REASONS: Final = {
 }
 
 
+_MOVING: Final = re.compile(r"\b0x[0-9a-f]{6,}\b|\b\d+ of \d+ objects\b")
+"""Where an object lies in memory, which some libraries put in their errors; and how much a refused
+plan would remove, which moves with all that happens to the host meanwhile."""
+
+
 class Trouble(Value, frozen=True, kw_only=True):
     """One thing that is wrong."""
 
@@ -43,6 +49,11 @@ def find_troubles(turn: Turn) -> tuple[Trouble, ...]:
     )
 
 
+def blur(message: str) -> str:
+    """Return a sentence without what differs from turn to turn while the trouble is the same."""
+    return _MOVING.sub("...", message)
+
+
 def find_conflicts(turn: Turn) -> tuple[Change, ...]:
     """Return what is in the way after the turn; empty when nothing was compared, too."""
     return turn.outcome.left.conflicts if turn.outcome else ()
@@ -58,6 +69,8 @@ def _find_troubles(turn: Turn) -> Iterable[tuple[str, str]]:
         yield turn.hindrance, redact(turn.error) or "no reason was given"
     if turn.outcome is not None and turn.outcome.result in _REASONS:
         yield _REASONS[turn.outcome.result], redact(_describe_outcome(turn, turn.outcome))
+        if turn.outcome.refused and turn.outcome.reverted is not None:
+            yield _judge_reversal(turn.outcome), redact(_describe_reversal(turn.outcome))
     if turn.fight:
         yield "Fight", turn.fight
     if turn.desired.problems:
@@ -72,15 +85,30 @@ def _find_troubles(turn: Turn) -> Iterable[tuple[str, str]]:
 
 def _describe_outcome(turn: Turn, outcome: Outcome) -> str:
     if outcome.refused:
-        return f"{outcome.refused}; nothing was changed. {_say_how_to_allow(turn, outcome)}"
-    why = _name_some([*map(_describe_failure, outcome.failures), *outcome.trouble])
-    match outcome.result:
-        case Result.REVERTED:
-            return f"what had been changed was put back: {why}"
-        case Result.NOT_REVERTED:
-            return f"not everything could be put back: {why}"
-        case _:
-            return f"files could not be removed: {why}"
+        return f"{outcome.refused}; {_say_what_waits(outcome)}. {_say_how_to_allow(turn, outcome)}"
+    if outcome.reverted is not None:
+        return _describe_reversal(outcome)
+    return f"files could not be removed: {_say_why(outcome)}"
+
+
+def _say_what_waits(outcome: Outcome) -> str:
+    if not outcome.spared:
+        return "nothing was changed"
+    return "they stay for now" if outcome.reverted is not None else "they stay, all else is done"
+
+
+def _judge_reversal(outcome: Outcome) -> str:
+    return _REASONS[Result.REVERTED if outcome.reverted else Result.NOT_REVERTED]
+
+
+def _describe_reversal(outcome: Outcome) -> str:
+    if outcome.reverted:
+        return f"what had been changed was put back: {_say_why(outcome)}"
+    return f"not everything could be put back: {_say_why(outcome)}"
+
+
+def _say_why(outcome: Outcome) -> str:
+    return _name_some([*map(_describe_failure, outcome.failures), *outcome.trouble])
 
 
 def _say_how_to_allow(turn: Turn, outcome: Outcome) -> str:

@@ -10,7 +10,7 @@ from applier.outcome import Failure
 from applier.plan import Change
 from schemas.state import Value
 from wormhole.agent.metrics import name_result
-from wormhole.agent.trouble import describe_conflicts, find_conflicts, find_troubles
+from wormhole.agent.trouble import blur, describe_conflicts, find_conflicts, find_troubles
 from wormhole.agent.turn import Hindrance, Turn
 from wormhole.agent.wording import clip, redact, say_change
 from wormhole.kindview import name_of
@@ -23,8 +23,6 @@ REMEMBERED: Final = 256
 LEFT_OUT: Final = 10
 """Objects that were left out which are named, each on its line."""
 
-_ADDRESS: Final = re.compile(r"\b0x[0-9a-f]{6,}\b")
-"""Where an object lies in memory, which some libraries put in their errors."""
 _PASSING: Final = frozenset(
     {"Waiting", Hindrance.LOCKED, Hindrance.HELD_BACK, Hindrance.NO_DOCUMENTS}
 )
@@ -59,7 +57,7 @@ class Said(Value, frozen=True, kw_only=True):
     @property
     def key(self) -> tuple[str, str]:
         """What makes two of them the same. An outage is one trouble, whatever it stops first."""
-        return self.reason, "" if self.reason == _API else _ADDRESS.sub("0x", self.message)
+        return self.reason, "" if self.reason == _API else blur(self.message)
 
 
 class TurnLog:

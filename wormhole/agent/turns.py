@@ -128,6 +128,7 @@ class TurnTaker:
             vault=vault,
             paths=self._paths,
             allow_mass_delete=_is_allowed(desired, resolved),
+            spare_on_refusal=True,
             expected_to_leave=desired.departed,
             announce=self._judge,
         )

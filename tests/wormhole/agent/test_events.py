@@ -223,6 +223,15 @@ def test_the_same_is_told_once_in_ten_minutes() -> None:
     assert len({event["metadata"]["name"] for event in api.events}) == 2
 
 
+def test_a_refusal_is_one_event_whatever_its_numbers_are() -> None:
+    api, teller = a_teller()
+    for second, number in enumerate((299, 259, 310)):
+        refused = f"the plan removes {number} of 340 objects, which is more than a fifth"
+        teller.observe(make_turn(second, outcome=make_outcome(refused=refused)), float(second))
+        teller.flush(float(second))
+    assert [event["message"][:26] for event in api.events] == ["the plan removes 299 of 34"]
+
+
 def test_a_host_tells_at_most_twenty_events_an_hour() -> None:
     api, teller = a_teller()
     for minute in range(120):

@@ -179,6 +179,21 @@ def test_an_api_that_is_away_is_said_once_whatever_address_its_error_has() -> No
     ]
 
 
+def test_a_refusal_is_said_once_whatever_its_numbers_are() -> None:
+    log = Log()
+    turns = [
+        make_turn(
+            second,
+            outcome=make_outcome(
+                refused=f"the plan removes {number} of 340 objects, which is more than a fifth"
+            ),
+        )
+        for second, number in enumerate((299, 259, 310))
+    ]
+    (line,) = log.observe(*turns)
+    assert "the plan removes 299 of 340 objects" in line
+
+
 FORBIDDEN = (
     'GET /api/v1/nodes: 403 Forbidden: nodes is forbidden: User "agent" cannot list resource'
     ' "nodes" in API group "" at the cluster scope'

@@ -180,6 +180,56 @@ def test_a_refusal_says_how_to_allow_it() -> None:
     )
 
 
+def refuse(leaving: int = 9, **fields: Any) -> Outcome:  # noqa: ANN401 - a test names the fields
+    """Return a refusal of which only the removals wait."""
+    sentence = f"the plan removes {leaving} of 10 objects, which is more than a fifth"
+    return make_outcome(left=(make_change(),), refused=sentence, spared=True, **fields)
+
+
+HOW = "If it is meant: kubectl annotate meshnode node-a wormhole.dev/allow-mass-delete=abababababab"
+
+
+SENTENCE = "the plan removes 9 of 10 objects, which is more than a fifth"
+
+
+def test_a_refusal_says_when_only_the_removals_wait() -> None:
+    (trouble,) = find_troubles(make_turn(outcome=refuse()))
+    assert (trouble.reason, trouble.message) == (
+        "MassDeleteRefused",
+        f"{SENTENCE}; they stay, all else is done. {HOW}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("reverted", "reason", "words"),
+    [
+        (True, "Reverted", "what had been changed was put back: "),
+        (False, "NotReverted", "not everything could be put back: "),
+    ],
+)
+def test_what_fails_beside_a_refusal_is_told_too(
+    reason: str, words: str, *, reverted: bool
+) -> None:
+    failures = (make_failure(make_change()),)
+    first, second = find_troubles(make_turn(outcome=refuse(failures=failures, reverted=reverted)))
+    assert (first.reason, first.message) == (
+        "MassDeleteRefused",
+        f"the plan removes 9 of 10 objects, which is more than a fifth; they stay for now. {HOW}",
+    )
+    assert (second.reason, second.message) == (
+        reason,
+        f"{words}create route 10.244.0.0/16: operation not supported",
+    )
+
+
+def test_a_refusal_whose_numbers_move_is_no_news() -> None:
+    first = report_of(make_turn(outcome=refuse(9)))
+    second = report_of(make_turn(60, outcome=refuse(8)), first)
+    assert second == first
+    other = report_of(make_turn(60, outcome=make_outcome(refused="another reason")), first)
+    assert other != first
+
+
 @pytest.mark.parametrize(
     ("fields", "reason", "message"),
     [

@@ -10,6 +10,7 @@ from scenes import PRIVATE, PUBLIC, WG, Scene, build_inventory, converged, resol
 from applier.errors import Locked, Unobservable
 from applier.fake import FakeHost
 from applier.host import Host
+from applier.outcome import Result
 from applier.paths import Paths
 from applier.plan import Plan
 from applier.vault import Vault
@@ -220,6 +221,15 @@ def test_a_mass_deletion_is_refused() -> None:
     turn = leaving().take()
     assert turn.outcome is not None
     assert turn.outcome.refused.startswith("the plan removes 20 of ")
+
+
+def test_what_is_refused_does_not_keep_a_host_from_being_mended() -> None:
+    stage = leaving()
+    drop_route(stage.scene.host)
+    turn = stage.take()
+    assert turn.outcome is not None
+    assert (turn.outcome.result, turn.outcome.spared) == (Result.REFUSED, True)
+    assert [change.kind for change in turn.outcome.done] == ["route"]
 
 
 def test_peers_whose_nodes_were_deleted_may_leave() -> None:
