@@ -22,6 +22,7 @@ from wormhole.agent.clusterparts import ClusterParts
 from wormhole.agent.desired import Cause, Source
 from wormhole.agent.foldersource import FolderSource
 from wormhole.agent.health import Health
+from wormhole.agent.listener import Listener
 from wormhole.agent.log import Format, set_up_log
 from wormhole.agent.loop import Loop
 from wormhole.agent.metrics import Metrics
@@ -30,7 +31,7 @@ from wormhole.agent.turn import SourceKind, Turn
 from wormhole.agent.turnlog import TurnLog
 from wormhole.agent.turns import Facts, TurnTaker
 from wormhole.agent.watchers import FileWatcher, KernelWatcher, Timer
-from wormhole.agent.web import WebServer, make_health_page
+from wormhole.agent.web import make_health_page
 from wormhole.exit import Exit
 
 _SHOWN_CULPRITS: Final = 3
@@ -119,7 +120,7 @@ class _Agent:
                 "/healthz": make_health_page(self._health.find_illness),
                 "/readyz": make_health_page(self._health.find_hindrance),
             }
-            parts.append(WebServer(self._options.listen, pages))
+            parts.append(Listener(self._options.listen, pages))
         if self._cluster:
             parts.append(self._cluster)
         return parts

@@ -86,7 +86,8 @@ class WebServer(ThreadingHTTPServer):
         """Bind to ``IP:PORT``.
 
         Raises:
-            Problems: it is no address and port, or cannot be had.
+            Problems: it is no address and port.
+            OSError: it cannot be had.
 
         """
         address, port = parse_listen(listen)
@@ -97,13 +98,7 @@ class WebServer(ThreadingHTTPServer):
         self._lock = threading.Lock()
         self._asked: dict[socket.socket, bool] = {}  # in the order in which they came
         self._places = threading.BoundedSemaphore(THREADS)
-        try:
-            super().__init__((address, port), _Handler)
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise Problems.one(
-                f"cannot listen there: {reason}", path="--listen", value=listen
-            ) from None
+        super().__init__((address, port), _Handler)
         self._thread = threading.Thread(target=self.serve_forever, name="wormhole-web", daemon=True)
 
     def start(self) -> None:

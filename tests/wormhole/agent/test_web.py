@@ -199,14 +199,6 @@ def test_a_place_is_given_back_when_there_is_no_thread_for_it(
     assert ask(server, "GET", "/").status == 200
 
 
-def test_a_port_in_use_is_said_in_a_sentence(server: WebServer) -> None:
-    host, port = address_of(server)
-    listen = f"{host}:{port}"
-    with pytest.raises(Problems) as refused:
-        WebServer(listen, {})
-    assert str(refused.value) == f"--listen '{listen}': cannot listen there: address already in use"
-
-
 def test_a_port_can_be_had_again_at_once() -> None:
     first = WebServer("127.0.0.1:0", {"/": lambda _: Page(body=b"")})
     first.start()
