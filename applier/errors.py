@@ -38,3 +38,7 @@ class Unobservable(HostError):  # noqa: N818
 
 class Locked(HostError):  # noqa: N818
     """Another applier holds this host's lock."""
+
+
+class AgentRuns(Locked):
+    """An agent keeps this host: what somebody else removes, it puts back."""

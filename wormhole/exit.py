@@ -25,7 +25,7 @@ class Exit(IntEnum):
     BUG = 70
     """A bug in wormhole (``EX_SOFTWARE`` of sysexits.h)."""
     LOCKED = 75
-    """Another applier holds this host's lock: try again (``EX_TEMPFAIL``)."""
+    """Another applier is at work on this host, or an agent keeps it (``EX_TEMPFAIL``)."""
     TRY_AGAIN = 75
     """Nodes did not get on in time: what was done stays, and the next run goes on from there."""
     INTERRUPTED = 130

@@ -16,6 +16,11 @@ from wormhole.exit import Exit
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _ROOMS: Final = ("schemas", "compiler", "renderers", "applier", "wormhole")
+_STOP_IT: Final = (
+    "nothing was changed: stop it first, with"
+    " 'kubectl -n wormhole-system delete daemonset wormhole-agent',"
+    " or 'systemctl stop' where it is a service of this host"
+)
 _OUTPUT_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 
 
@@ -38,7 +43,13 @@ def explain_failure(error: BaseException) -> Exit:
 
 def _explain_known(error: BaseException) -> Exit | None:
     # Only now: a command that fails early must not pay for rooms it never entered.
-    from applier.errors import HostError, Locked, Unobservable, Unsupported  # noqa: PLC0415
+    from applier.errors import (  # noqa: PLC0415
+        AgentRuns,
+        HostError,
+        Locked,
+        Unobservable,
+        Unsupported,
+    )
     from schemas.problems import Problems, neutralise  # noqa: PLC0415
     from wormhole.cluster.errors import ApiError  # noqa: PLC0415
     from wormhole.remarks import count_problems  # noqa: PLC0415
@@ -51,7 +62,10 @@ def _explain_known(error: BaseException) -> Exit | None:
                 err(count_problems(error.problems))
             return Exit.INPUT
         case Locked():
-            err(f"wormhole: another applier is at work on this host: {error}")
+            if isinstance(error, AgentRuns):
+                err(f"wormhole: an agent keeps this host: {error}\n{_STOP_IT}")
+            else:
+                err(f"wormhole: another applier is at work on this host: {error}")
             return Exit.LOCKED
         case Unobservable() | Unsupported():
             err(f"wormhole: {error}\nnothing was changed: what cannot be read is not empty")

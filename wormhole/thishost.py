@@ -2,13 +2,18 @@
 
 import argparse
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Final
 
-from applier.errors import Unobservable
+from applier.errors import AgentRuns, Locked, Unobservable
 from applier.host import Host
 from applier.paths import Paths
 from applier.vault import Vault
+
+_GLANCE: Final = 0.25
+"""Seconds between two looks whether a lock is free."""
 
 
 def paths_from(arguments: argparse.Namespace) -> Paths:
@@ -69,4 +74,36 @@ def hold_lock(paths: Paths) -> Iterator[None]:
     from applier.linux.lock import hold  # noqa: PLC0415 - only what writes needs it
 
     with hold(paths.run / "lock"):
+        yield
+
+
+@contextmanager
+def hold_agent_lock(
+    paths: Paths, patience: float = 0, tell: Callable[[str], None] | None = None
+) -> Iterator[None]:
+    """Be the only agent on this host, or sure that there is none. An agent holds it for life.
+
+    Waits for so many seconds, and tells once for whom: when a DaemonSet is updated, the old agent
+    may be about to end.
+
+    Raises:
+        AgentRuns: there is another one, still.
+
+    """
+    from applier.linux.lock import hold  # noqa: PLC0415 - as above
+
+    until = time.monotonic() + patience
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(hold(paths.run / "agent.lock"))
+                break
+            except Locked as error:
+                if time.monotonic() >= until:
+                    found = (error.operation, error.target, error.reason, error.code)
+                    raise AgentRuns(*found) from error
+                if tell is not None:
+                    tell(str(error))
+                    tell = None
+                time.sleep(_GLANCE)
         yield

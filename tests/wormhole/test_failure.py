@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from applier.errors import HostError, Locked, Missing, Unobservable, Unsupported
+from applier.errors import AgentRuns, HostError, Locked, Missing, Unobservable, Unsupported
 from schemas.problems import Problem, Problems
 from wormhole.cluster.errors import ApiError
 from wormhole.exit import Exit
@@ -13,6 +13,12 @@ from wormhole.planview import summarise_plan
 
 NOTHING_CHANGED = "\nnothing was changed: what cannot be read is not empty\n"
 ENDED = "\nit ended there: once the cause is gone, run it again\n"
+
+STOP_IT = (
+    "nothing was changed: stop it first, with"
+    " 'kubectl -n wormhole-system delete daemonset wormhole-agent',"
+    " or 'systemctl stop' where it is a service of this host\n"
+)
 
 BUG = """\
 wormhole: this is a bug in wormhole 0.1.0, not in your input
@@ -62,6 +68,11 @@ CASES = {
         Locked("lock", "/x", "held by process 7"),
         Exit.LOCKED,
         "wormhole: another applier is at work on this host: lock /x: held by process 7\n",
+    ),
+    "agent runs": (
+        AgentRuns("lock", "/x", "held by process 7"),
+        Exit.LOCKED,
+        "wormhole: an agent keeps this host: lock /x: held by process 7\n" + STOP_IT,
     ),
     "out of memory": (
         MemoryError(),

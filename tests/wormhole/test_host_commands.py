@@ -130,6 +130,21 @@ def test_another_applier_makes_apply_and_destroy_wait_for_another_day(
         assert wormhole("plan", *ON_A)[0] == 1
 
 
+def test_destroy_waits_until_the_agent_has_been_stopped(wormhole: Wormhole, host: FakeHost) -> None:
+    assert wormhole("apply", *ON_A)[0] == 0
+    host.faults.writes.clear()
+    with hold(host.paths.run / "agent.lock"):
+        code, out, err = wormhole("destroy", "--purge")
+        assert (code, out) == (75, "")
+        assert err.startswith("wormhole: an agent keeps this host: lock ")
+        assert "nothing was changed: stop it first, with 'kubectl " in err
+        assert host.faults.writes == []
+        assert wormhole("destroy", "--dry-run")[0] == 1
+        assert wormhole("plan", *ON_A)[0] == 0
+        assert wormhole("apply", *ON_A)[0] == 0
+    assert wormhole("destroy")[0] == 0
+
+
 def test_destroy_on_another_machine_than_the_one_meant_is_refused(
     wormhole: Wormhole,
 ) -> None:

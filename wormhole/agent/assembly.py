@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
@@ -17,7 +18,7 @@ from applier.linux.files import Files
 from applier.paths import Paths
 from schemas.marks import is_guard
 from schemas.state import Value
-from wormhole import __version__
+from wormhole import __version__, thishost
 from wormhole.agent.clusterparts import ClusterParts
 from wormhole.agent.desired import Cause, Source
 from wormhole.agent.foldersource import FolderSource
@@ -35,6 +36,8 @@ from wormhole.agent.web import make_health_page
 from wormhole.exit import Exit
 
 _SHOWN_CULPRITS: Final = 3
+_PATIENCE: Final = 30.0
+"""Seconds in which the agent before this one must have ended: as long as its pod's grace."""
 
 
 class Options(Value, frozen=True, kw_only=True):
@@ -65,16 +68,18 @@ def run_agent(options: Options) -> int:
 
     Raises:
         Problems: an option makes no sense, or the host's key file does not.
+        AgentRuns: another agent keeps this host.
         ApiError: there are no credentials for the API.
 
     """
     logger = set_up_log(options.log_format)
-    create_key(Files(), options.paths)
-    agent = _Agent(options, logger)
-    logger.info("started", extra={"fields": _introduce(options)})
-    with collecting_garbage(), stopping_on_signals(agent.loop.stop), agent.running():
-        agent.loop.run()
-    logger.info("ended: the network stays as it is")
+    with thishost.hold_agent_lock(options.paths, _PATIENCE, partial(_say_waiting, logger)):
+        create_key(Files(), options.paths)
+        agent = _Agent(options, logger)
+        logger.info("started", extra={"fields": _introduce(options)})
+        with collecting_garbage(), stopping_on_signals(agent.loop.stop), agent.running():
+            agent.loop.run()
+        logger.info("ended: the network stays as it is")
     return Exit.OK
 
 
@@ -186,6 +191,10 @@ class _Agent:
 
     def _tell_api(self) -> Facts:
         return self._cluster.tell() if self._cluster else {}
+
+
+def _say_waiting(logger: logging.Logger, error: str) -> None:
+    logger.warning("waiting for the agent that is still here to end: %s", error)
 
 
 def _name_culprits(culprits: Sequence[str]) -> str:

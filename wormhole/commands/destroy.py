@@ -14,7 +14,7 @@ SUMMARY: Final = "Remove all that is Wormhole's from this host, and nothing else
 DESCRIPTION: Final = (
     "Remove every device, route, rule, chain and file that carries Wormhole's mark, and put sysctls"
     " back as they were. Needs no state folder: the marks say what is whose. Keys stay, unless"
-    " --purge is given."
+    " --purge is given. Refuses while an agent keeps this host, which would put all of it back."
 )
 
 
@@ -51,7 +51,11 @@ def run(arguments: argparse.Namespace) -> int:
             found = plan_destroy(host, paths=paths)
         _check_and_show(found, arguments)
         return Exit.CHANGES if found.changes else Exit.OK
-    with thishost.open_host_without_key(paths) as host, thishost.hold_lock(paths):
+    with (
+        thishost.open_host_without_key(paths) as host,
+        thishost.hold_agent_lock(paths),
+        thishost.hold_lock(paths),
+    ):
         outcome = destroy(
             host,
             paths=paths,
