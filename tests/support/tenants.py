@@ -1,7 +1,7 @@
 """A cluster of many agents, each with its own copy of the shipped rights, whole or less one.
 
 All that an agent does at the API happens to each of them: it joins, its node moves, the mesh goes
-to another epoch, a node comes, an operator adds a master, and once the host cannot be read, which
+to another epoch, a node comes, a rotation begins, and once the host cannot be read, which
 is worth an Event. So whoever does not get on is short of something.
 """
 
@@ -34,11 +34,12 @@ from wormhole.cluster.api import (
     secrets,
 )
 from wormhole.psk.epochs import encode_master
+from wormhole.psk.store import ROTATING_TO
 
 BASE: Final = build("base")
 EPOCHS: Final = ("2026-11", "2026-12")
 BY_HAND: Final = "by-hand"
-"""The epoch whose master an operator adds."""
+"""The epoch that a rotation by hand leads to: its master is needed before the Mesh names it."""
 LATE: Final = "late"
 """The node that comes when all are there."""
 
@@ -144,10 +145,11 @@ class Tenancy:
         self.server.admin.patch(f"{MESHES}/mesh", spec, MERGE_PATCH)
 
     def add_masters(self, *epochs: str) -> None:
-        """Put these epochs' masters into each Secret."""
-        data = {"data": dict.fromkeys(epochs, encode_master(bytes(range(32))))}
+        """Put these epochs' masters into each Secret, and note a rotation to the last."""
+        data = dict.fromkeys(epochs, encode_master(bytes(range(32))))
+        noted = {"data": data, "metadata": {"annotations": {ROTATING_TO: epochs[-1]}}}
         for tenant in self.tenants:
-            self.server.admin.patch(tenant.secret, data, MERGE_PATCH)
+            self.server.admin.patch(tenant.secret, noted, MERGE_PATCH)
 
     def read_unmet(self) -> Mapping[Tenant, tuple[str, ...]]:
         """Return what is not as it should be by now, by tenant."""
@@ -277,7 +279,7 @@ def _judge_keys(tenant: Tenant, secret: Object) -> Mapping[str, bool]:
     entries = secret.get("data") or {}
     return {
         **{f"master {epoch} in the Secret": epoch in entries for epoch in EPOCHS},
-        **{f"master {epoch} here": tenant.holds(epoch) for epoch in (*EPOCHS, BY_HAND)},
+        **{f"master {epoch} here": tenant.holds(epoch) for epoch in (EPOCHS[1], BY_HAND)},
     }
 
 
