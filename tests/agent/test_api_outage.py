@@ -72,6 +72,7 @@ def cut_power_and_start(cluster: ClusterLab, member: Member) -> float:
     began = time.monotonic()
     member.agent.start()
     wait_until(lambda: "" if len(member.device().peers) == 5 else "not five peers", 40)
+    wait_until(lambda: "" if member.has_cni() else "no CNI configuration", 20)
     member.restart_pod()
     wait_until(lambda: reaches_all(cluster, member), 20)
     return time.monotonic() - began

@@ -20,6 +20,10 @@ pytestmark = pytest.mark.agent
 VICTIM = 2
 """The number of the member whose things others claim."""
 HONEST = "honest"
+SILENT = "claims-an-endpoint"
+"""Who is left without an endpoint, and else is a member like others."""
+ENDPOINTLESS = "claims-an-endpoint"
+"""Not left out as a whole: whoever is named by two speaks first, or not at all."""
 
 
 def a_key() -> str:
@@ -34,7 +38,7 @@ def claims(victim_key: str) -> dict[str, dict[str, Any]]:
         "claims-half-a-prefix": {"podCIDRs": [f"fd00:244:0:{VICTIM}:8000::/65"]},
         "claims-everything": {"podCIDRs": ["10.244.0.0/16"]},
         "claims-a-key": {"publicKey": victim_key},
-        "claims-an-endpoint": {"endpoint": f"192.0.2.{VICTIM}"},
+        ENDPOINTLESS: {"endpoint": f"192.0.2.{VICTIM}"},
         "in-the-overlay": {"endpoint": "10.244.3.10"},
         "outside-the-overlay": {"podCIDRs": ["198.51.100.0/24"]},
         "has-a-name": {"endpoint": "node.example"},
@@ -88,13 +92,18 @@ def test_offenders_are_left_out_and_named_and_the_rest_goes_on(
         for number, (name, claim) in enumerate(strangers.items(), start=100):
             write(cluster, name, number, **claim)
         write(cluster, HONEST, 99)
-        honest = cluster.mesh_nodes()[HONEST]["spec"]["publicKey"]
+        published = cluster.mesh_nodes()
+        joining = {published[name]["spec"]["publicKey"] for name in (HONEST, ENDPOINTLESS)}
         wait_until(not_yet_named, 40)
         after = Devices.of(cluster.joined)
 
     assert before.changes_until(after) == {
-        Change(host=member.name, peer=honest, what="added") for member in cluster.joined
+        Change(host=member.name, peer=key, what="added")
+        for member in cluster.joined
+        for key in joining
     }
+    spared = published[ENDPOINTLESS]["spec"]["publicKey"]
+    assert {member.device().peers[spared].endpoint for member in cluster.joined} == {""}
     assert lost(talk) == 0
     events = cluster.server.admin.get("/api/v1/namespaces/default/events")["items"]
     told = " ".join(event["message"] for event in events)
