@@ -235,6 +235,15 @@ def test_who_has_a_prefix_keeps_it_even_if_the_others_node_says_otherwise() -> N
     assert outcome(mesh(), *objects, incumbents=before)[0] == ["node-1"]
 
 
+def test_prefix_within_one_within_another_counts_against_both() -> None:
+    widest = mesh_node(0, podCIDRs=["10.244.0.0/16"])
+    wide = mesh_node(1, podCIDRs=["10.244.2.0/23"])
+    nodes = (node(0, "10.244.0.0/16"), node(1), node(2))
+    assert outcome(mesh(), widest, wide, mesh_node(2), *nodes)[0] == ["node-0"]
+    known = held(mesh_node(2))
+    assert outcome(mesh(), widest, wide, mesh_node(2), *nodes, incumbents=known)[0] == ["node-2"]
+
+
 def test_another_key_has_nothing_already() -> None:
     renewed, other = mesh_node(0, publicKey=KEYS[2]), mesh_node(1, podCIDRs=["10.244.0.0/24"])
     assert isolate(mesh(), renewed, incumbents=held(mesh_node(0))).left_out == ()
