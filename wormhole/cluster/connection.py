@@ -7,7 +7,7 @@ cost memory and time per object, and they retry where the caller should know.
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +20,7 @@ from urllib3.exceptions import HTTPError
 from wormhole import __version__
 from wormhole.cluster.api import Object
 from wormhole.cluster.credentials import TokenFile, load_configuration
+from wormhole.cluster.deadline import Deadline, oversee
 from wormhole.cluster.errors import ApiError
 from wormhole.cluster.refusal import (
     NO_CREDENTIALS,
@@ -37,6 +38,10 @@ CONNECT_TIMEOUT: Final = 5.0
 """Seconds until TCP and TLS must be there."""
 READ_TIMEOUT: Final = 10.0
 """Seconds without a byte until an answer counts as missing."""
+ANSWER_TIMEOUT: Final = 30.0
+"""Seconds until all of an answer must be there; a watch must begin so soon, and end so late."""
+LIMIT: Final = 64 << 20
+"""Bytes of an answer, and of one event. etcd stores objects of 1.5 MiB at most."""
 _JSON: Final = "application/json"
 _CHUNK: Final = 1 << 16
 _CLOSED: Final = "the connection was closed by us"
@@ -66,6 +71,7 @@ class Connection:
         self.url: str = client.configuration.host
         self._configuration = client.configuration
         self._pool = client.rest_client.pool_manager
+        oversee(self._pool)
         self._token_file = token_file
         self._lock = threading.Lock()
         self._streams: set[BaseHTTPResponse] = set()
@@ -104,10 +110,10 @@ class Connection:
 
         """
         name = f"{method} {path}"
-        with self._telling():
+        with self._telling(), Deadline(name, ANSWER_TIMEOUT):
             response = self._send(name, path, query, body, kind)
             try:
-                content = _read_all(response)
+                content = _read_all(name, response)
             except (HTTPError, OSError) as error:
                 raise explain_failure(name, error) from None
             return _parse_object(name, content)
@@ -124,19 +130,23 @@ class Connection:
     def _open_stream(
         self, name: str, path: str, query: Mapping[str, str], silence: float
     ) -> Iterator[Iterator[Object]]:
-        response = self._send(name, path, {**query, "watch": "true"})
-        with self._lock:
-            self._streams.add(response)
-        try:
+        with ExitStack() as stack:
+            with Deadline(name, ANSWER_TIMEOUT) as start:
+                response = self._send(name, path, {**query, "watch": "true"})
+                # The rest of the stream is not wanted, so the connection cannot be used again.
+                stack.callback(response.close)
+            stack.callback(self._forget, response)
+            with self._lock:
+                self._streams.add(response)
             if self._closed:
                 raise ApiError(name, 0, UNREACHABLE, _CLOSED)
             _bear_silence(response, silence)
+            stack.enter_context(_limit(name, query, start))
             yield _parse_events(name, response)
-        finally:
-            with self._lock:
-                self._streams.discard(response)
-            # The rest of the stream is not wanted, so the connection cannot be used again.
-            response.close()
+
+    def _forget(self, stream: BaseHTTPResponse) -> None:
+        with self._lock:
+            self._streams.discard(stream)
 
     def close(self) -> None:
         """End every stream, whichever thread waits for it, and refuse further requests."""
@@ -182,7 +192,7 @@ class Connection:
             if response.status in _SUCCESS:
                 return response
             refusal = parse_refusal(
-                name, response.status, response.reason or "", _read_all(response)
+                name, response.status, response.reason or "", _read_all(name, response)
             )
         except (HTTPError, OSError, ValueError) as error:
             raise explain_failure(name, error) from None
@@ -220,15 +230,29 @@ def _bear_silence(response: BaseHTTPResponse, seconds: float) -> None:
         sock.settimeout(seconds)
 
 
-def _read_all(response: BaseHTTPResponse) -> bytes:
+def _limit(name: str, query: Mapping[str, str], start: Deadline) -> Deadline | nullcontext[None]:
+    """End a stream that the server does not, though it was asked to."""
+    if "timeoutSeconds" not in query:
+        return nullcontext()
+    deadline = Deadline(name, float(query["timeoutSeconds"]) + ANSWER_TIMEOUT)
+    deadline.hold(start.socket)
+    return deadline
+
+
+def _read_all(name: str, response: BaseHTTPResponse) -> bytes:
     """Return the body, and give the connection back to the pool; one that broke is closed."""
+    parts: list[bytes] = []
+    size = 0
     try:
-        content = response.data
+        for part in response.stream(_CHUNK):
+            parts.append(part)
+            size += len(part)
+            _check_size(name, size)
     except BaseException:
         response.close()
         raise
     response.release_conn()
-    return content
+    return b"".join(parts)
 
 
 def _parse_events(name: str, response: BaseHTTPResponse) -> Iterator[Object]:
@@ -236,14 +260,25 @@ def _parse_events(name: str, response: BaseHTTPResponse) -> Iterator[Object]:
 
     A last line without an end is a stream that was cut: it is left out, and the event comes again.
     """
-    rest = b""
+    rest: list[bytes] = []
+    size = 0
     try:
         for chunk in response.stream(_CHUNK):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                yield _parse_event(name, line)
+            lines, end, begun = chunk.rpartition(b"\n")
+            if end:
+                for line in b"".join((*rest, lines)).split(b"\n"):
+                    yield _parse_event(name, line)
+                rest, size = [], 0
+            rest.append(begun)
+            size += len(begun)
+            _check_size(name, size)
     except (HTTPError, OSError) as error:
         raise explain_failure(name, error) from None
+
+
+def _check_size(name: str, size: int) -> None:
+    if size > LIMIT:
+        raise ApiError(name, 0, UNREADABLE, f"the answer has more than {LIMIT >> 20} MiB")
 
 
 def _parse_event(name: str, line: bytes) -> Object:
