@@ -37,7 +37,7 @@ class Api(Protocol):
     """Requests to one API server.
 
     Every method raises :class:`~wormhole.cluster.errors.ApiError` and nothing else, may be called
-    from several threads, and waits for an answer some ten seconds at most.
+    from several threads, and waits for an answer half a minute at most.
     """
 
     def get(self, path: str, query: Mapping[str, str] = {}) -> Object:
