@@ -20,8 +20,6 @@ pytestmark = pytest.mark.agent
 VICTIM = 2
 """The number of the member whose things others claim."""
 HONEST = "honest"
-SILENT = "claims-an-endpoint"
-"""Who is left without an endpoint, and else is a member like others."""
 ENDPOINTLESS = "claims-an-endpoint"
 """Not left out as a whole: whoever is named by two speaks first, or not at all."""
 
