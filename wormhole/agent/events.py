@@ -22,7 +22,7 @@ AGAIN: Final = 600.0
 HOUR: Final = 3600.0
 MOST: Final = 20
 """Events an hour, so that no trouble of a host becomes one of the API server's."""
-FOLLOWERS: Final = 4
+FOLLOWERS: Final = 3
 """How many others tell of an object that was left out, beside its own node's agent."""
 
 RETRY: Final = 30.0
@@ -77,10 +77,10 @@ def _has_own(turn: Turn) -> bool:
 
 
 def is_teller(host: str, offender: str, members: Iterable[str]) -> bool:
-    """Whether a host tells of another's object: the object's own node does, and the next four.
+    """Whether a host tells of another's object: the object's own node does, and the next three.
 
     Next in circular order of names, so that the choice needs no talk, and a thousand agents that
-    all leave out one object make five Events, not a thousand.
+    all leave out one object make four Events, not a thousand.
     """
     if host == offender:
         return True
