@@ -23,7 +23,7 @@ def early(cluster: ClusterLab) -> Iterator[Member]:
     member.cut_power()
     member.agent.start()
     cluster.await_peers()
-    restart_pod(member)
+    wait_until(lambda: restart_pod(member), 20, every=1)  # peers come before the CNI file
     cluster.await_pods()
 
 
