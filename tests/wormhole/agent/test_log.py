@@ -72,6 +72,7 @@ def restored() -> Iterator[None]:
     """Put the process's logging back as it was."""
     root = logging.getLogger()
     handlers, level, told = root.handlers[:], root.level, logging.raiseExceptions
+    logging.captureWarnings(capture=False)  # else it would begin nothing, where it is on already
     yield
     root.handlers[:], logging.raiseExceptions = handlers, told
     root.setLevel(level)
