@@ -56,7 +56,10 @@ _VOLATILE: Final = tuple(
         (r" (?:hello|tcn|topology_change|gc)_timer\s+[\d.]+", ""),
         (r"\b(?:valid_lft|preferred_lft) \w+", ""),
         # Locks must not be removed, and the folders are empty, or WireGuard's.
-        (r"^/run/(?:xtables\.lock|wireguard|wormhole|wormhole/lock|wormhole/agent\.lock|wormhole/cni)\n", ""),
+        (
+            r"^/run/(?:xtables\.lock|wireguard|wormhole|wormhole/lock|wormhole/agent\.lock|wormhole/cni)\n",
+            "",
+        ),
         # The tables' own chains, and the tables, appear at the first look and never go again.
         (r"^:\w+ ACCEPT \[0:0\]\n", ""),
         (r"^\*\w+\nCOMMIT\n", ""),
