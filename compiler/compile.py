@@ -10,16 +10,8 @@ from compiler.sysctls import project_sysctls
 from compiler.topology import PEER_GROUP, Topology, build_topology
 from compiler.wireguard import project_wireguard
 from schemas.problems import Problem, Problems
-from schemas.state import API_VERSION, HostState, MeshState, Value
+from schemas.state import API_VERSION, Documents, HostState, MeshState
 from schemas.values import NodeName, sorted_prefixes
-
-
-class Documents(Value, frozen=True, kw_only=True):
-    """The whole desired state of a mesh."""
-
-    mesh: MeshState
-    hosts: dict[NodeName, HostState]
-    """Sorted by name."""
 
 
 def compile_mesh(inventory: Inventory) -> Documents:

@@ -203,6 +203,14 @@ class HostState(Value, frozen=True, kw_only=True, tag_field="kind", tag="HostSta
     api_version: ApiVersion
 
 
+class Documents(Value, frozen=True, kw_only=True):
+    """A state folder: the whole desired state of a mesh."""
+
+    mesh: MeshState
+    hosts: dict[NodeName, HostState]
+    """Sorted by name."""
+
+
 class ResolvedPeer(Value, frozen=True, kw_only=True):
     """A peer as one host configures it."""
 

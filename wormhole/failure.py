@@ -15,7 +15,7 @@ from wormhole.debuglog import is_debugging
 from wormhole.exit import Exit
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
-_ROOMS: Final = ("schemas", "compiler", "renderers", "applier", "wormhole")
+_ROOMS: Final = ("schemas", "compiler", "renderers", "applier", "review", "wormhole")
 _STOP_IT: Final = (
     "nothing was changed: stop it first, with"
     " 'kubectl -n wormhole-system delete daemonset wormhole-agent',"

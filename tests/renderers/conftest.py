@@ -6,10 +6,10 @@ import pytest
 from lab.namespace import Namespace
 from lab.requirements import missing
 
-from compiler.compile import Documents, compile_mesh
+from compiler.compile import compile_mesh
 from compiler.inventory import Inventory, Mesh, Node
 from schemas.resolve import resolve
-from schemas.state import ResolvedHost
+from schemas.state import Documents, ResolvedHost
 from schemas.values import Endpoint, NodeName, Prefix, PublicKey
 
 KEYS = (

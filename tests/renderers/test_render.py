@@ -4,11 +4,10 @@ import sys
 import pytest
 from msgspec.structs import replace
 
-from compiler.compile import Documents
 from renderers import MeshRenderer, render_host
 from schemas.problems import Problems
 from schemas.resolve import resolve
-from schemas.state import Cni, HostState, ResolvedHost
+from schemas.state import Cni, Documents, HostState, ResolvedHost
 from schemas.values import NodeName
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from inventories import make_inventory, make_mesh, make_node
 
-from compiler.compile import Documents, compile_mesh
+from compiler.compile import compile_mesh
 from schemas.document import dump
 from schemas.problems import Problems
+from schemas.state import Documents
 from schemas.values import NodeName
 from wormhole.statefolder import (
     Written,

@@ -1,0 +1,1 @@
+"""The documents of a mesh to what its hosts would do with a packet."""
