@@ -1,0 +1,1 @@
+"""What checks found, printed for people, for programs, and for the services that review changes."""
