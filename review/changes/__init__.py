@@ -1,0 +1,1 @@
+"""Two states of a mesh to what has changed between them, in words: causes, not lines."""
