@@ -69,5 +69,16 @@ def add_json(parser: argparse.ArgumentParser, document: str) -> None:
     )
 
 
+def add_format(parser: argparse.ArgumentParser) -> None:
+    """Add --format: how findings are printed."""
+    parser.add_argument(
+        "--format",
+        choices=["text", "json", "sarif", "github"],  # wormhole.formats.finding.Format
+        default="text",
+        help="How to print what was found: for people, as JSON (schemas/findings.schema.json), as"
+        " SARIF 2.1.0, or as annotations of a GitHub workflow.",
+    )
+
+
 def _from_environment(variable: str, otherwise: str) -> Path:
     return Path(os.environ.get(variable) or otherwise)

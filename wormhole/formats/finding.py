@@ -29,7 +29,7 @@ class Rule(Value, frozen=True, kw_only=True):
     """What was broken, whoever broke it."""
 
     id: str
-    """Words with dashes, such as ``overlapping-prefixes``. Others filter by it: it never changes."""
+    """Words with dashes, such as ``no-endpoint``. Others filter by it, so it never changes."""
     summary: str
     """One sentence, without a full stop."""
 

@@ -1,23 +1,11 @@
 """Print findings in the format that was asked for: to people, or to whatever reads the output."""
 
-import argparse
 import sys
-from pathlib import Path
 
 from schemas.problems import neutralise
 from wormhole.console import Paint, choose_paint, err, out
 from wormhole.formats.finding import Finding, Findings, Format, Severity
-
-
-def add_format(parser: argparse.ArgumentParser) -> None:
-    """Add --format."""
-    parser.add_argument(
-        "--format",
-        choices=[str(each) for each in Format],
-        default=str(Format.TEXT),
-        help="How to print what was found: for people, as JSON (schemas/findings.schema.json), as"
-        " SARIF 2.1.0, or as annotations of a GitHub workflow.",
-    )
+from wormhole.formats.places import find_root
 
 
 def print_findings(found: Findings, wanted: str, color: str) -> None:
@@ -38,11 +26,11 @@ def print_findings(found: Findings, wanted: str, color: str) -> None:
         case Format.SARIF:
             from wormhole.formats.sarif import dump_sarif  # noqa: PLC0415 - as above
 
-            out(dump_sarif(found, Path.cwd()))
+            out(dump_sarif(found, find_root()))
         case Format.GITHUB:
             from wormhole.formats.github import describe_annotations  # noqa: PLC0415 - asked for
 
-            if text := describe_annotations(found):
+            if text := describe_annotations(found, find_root()):
                 out(text)
             err(found.summary)
 
