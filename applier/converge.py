@@ -1,7 +1,7 @@
 """One host's desired state and its live state to a converged host, verified or reverted."""
 
 from collections.abc import Collection
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec.structs import replace
 
@@ -13,6 +13,7 @@ from applier.kinds.wireguard import PEERS
 from applier.memory import load_applied, store_applied, store_attempted, store_joined
 from applier.outcome import Announce, Outcome, Progress, announce_nothing, be_silent
 from applier.paths import Paths
+from applier.pending.note import clear_reverted
 from applier.plan import Plan
 from applier.situation import Situation, look, look_again
 from applier.spare import find_known, spare
@@ -21,6 +22,14 @@ from applier.vault import Vault
 from schemas.document import digest
 from schemas.state import ResolvedHost
 from schemas.values import PublicKey
+
+
+class Trial(Protocol):
+    """What is told of a converge that is to be confirmed; see :mod:`applier.pending.trial`."""
+
+    def begin(self, before: Situation) -> None:
+        """Get ready to go back. What it raises stops the work before it begins."""
+
 
 FEW: Final = 5
 """Deletions that never need permission."""
@@ -52,12 +61,16 @@ def converge(  # noqa: PLR0913 - the one entry for every caller; all but two go 
     expected_to_leave: Collection[PublicKey] = (),
     announce: Announce = announce_nothing,
     progress: Progress = be_silent,
+    trial: Trial | None = None,
 ) -> Outcome:
     """Make the host what the desired state says, verify it, revert on failure.
 
     The caller holds the host's lock. A host that has converged is not written to at all. Peers
     with these keys are known to leave, so that losing them needs no permission; nor does the old
     key of a node that has another one now.
+
+    On trial, the first write is announced by the situation before it, and what was applied is not
+    remembered: that is for whoever confirms it.
 
     A plan that removes too much is not carried out. With ``spare_on_refusal`` only its removals
     are not: what would leave stays as it is, and all else is made and mended.
@@ -67,6 +80,34 @@ def converge(  # noqa: PLR0913 - the one entry for every caller; all but two go 
 
     """
     before = look(host, resolved, vault, paths)
+    return converge_from(
+        host,
+        resolved,
+        before,
+        paths=paths,
+        allow_mass_delete=allow_mass_delete,
+        spare_on_refusal=spare_on_refusal,
+        expected_to_leave=expected_to_leave,
+        announce=announce,
+        progress=progress,
+        trial=trial,
+    )
+
+
+def converge_from(  # noqa: PLR0913 - as above
+    host: Host,
+    resolved: ResolvedHost,
+    before: Situation,
+    *,
+    paths: Paths,
+    allow_mass_delete: bool = False,
+    spare_on_refusal: bool = False,
+    expected_to_leave: Collection[PublicKey] = (),
+    announce: Announce = announce_nothing,
+    progress: Progress = be_silent,
+    trial: Trial | None = None,
+) -> Outcome:
+    """Go on with :func:`converge` from a look that the caller took under the same lock."""
     excused = frozenset(expected_to_leave)
     refused = "" if allow_mass_delete else judge_deletions(before, excused)
     if refused:
@@ -81,11 +122,34 @@ def converge(  # noqa: PLR0913 - the one entry for every caller; all but two go 
     if is_converged(planned):
         outcome = Outcome(plan=planned, left=planned)
     else:
+        if trial is not None:
+            trial.begin(goal)
         store_attempted(host, paths, resolved)
         outcome = carry_through(host, goal, planned, progress)
     if kept is not None:
         return _hold_back(host, resolved, paths, (before, kept), replace(outcome, refused=refused))
-    return outcome if outcome.reverted is not None else _remember(host, resolved, paths, outcome)
+    if outcome.reverted is not None or (trial is not None and not is_converged(planned)):
+        return outcome
+    kinds = {change.kind for change in outcome.left.conflicts}
+    return replace(outcome, trouble=(*outcome.trouble, *remember(host, paths, resolved, kinds)))
+
+
+def remember(
+    host: Host, paths: Paths, resolved: ResolvedHost, conflicts: Collection[str]
+) -> tuple[str, ...]:
+    """Write down what was applied; return what went wrong with that: the network needs none of it.
+
+    While a stranger holds a link's name (``conflicts`` names the kinds of what is in the way), the
+    link that it should replace is kept, and so is the memory of that one's name.
+    """
+    if LINKS.name in conflicts:
+        return ()
+    try:
+        store_applied(host, paths, resolved, ended=CNI.name not in conflicts)
+        clear_reverted(host, paths, digest(resolved))
+    except HostError as error:
+        return (f"memory: {error}",)
+    return ()
 
 
 def judge_deletions(situation: Situation, excused: Collection[PublicKey] = ()) -> str:
@@ -137,19 +201,3 @@ def _hold_back(
     except HostError as error:
         trouble = (*trouble, f"after the refusal: {error}")
     return replace(outcome, plan=planned, left=left, spared=True, trouble=trouble)
-
-
-def _remember(host: Host, resolved: ResolvedHost, paths: Paths, outcome: Outcome) -> Outcome:
-    """Write down what was applied. The network does not need it, so a failure is only told.
-
-    While a stranger holds a link's name, the link that it should replace is kept, and so is the
-    memory of that one's name.
-    """
-    if any(conflict.kind == LINKS.name for conflict in outcome.left.conflicts):
-        return outcome
-    ended = all(conflict.kind != CNI.name for conflict in outcome.left.conflicts)
-    try:
-        store_applied(host, paths, resolved, ended=ended)
-    except HostError as error:
-        return replace(outcome, trouble=(*outcome.trouble, f"memory: {error}"))
-    return outcome

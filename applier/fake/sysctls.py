@@ -19,6 +19,7 @@ class FakeSysctls:
             "net.ipv4.conf.all.accept_redirects": "1",
             "net.ipv4.conf.default.forwarding": "0",
             "net.ipv6.conf.default.forwarding": "0",
+            "kernel.random.boot_id": "00000000-0000-4000-8000-000000000001",
         }
 
     def read(self, key: str) -> str:

@@ -144,14 +144,16 @@ class PeerKind(Kind[DevicePeer]):
         }
 
     def observe(self, view: View, scope: Scope) -> Observed:
-        """Return all peers of our devices, strangers too."""
-        return Observed(
-            owned={
-                scope.call_peer(peer.public_key, name): _value_of(name, peer, view.now)
-                for name, live in _live_devices(view, scope).items()
-                for peer in live.peers
-            }
-        )
+        """Return all peers of our devices, strangers too, in an order of our own.
+
+        wireguard-go tells them in another one each time (it ranges over a map).
+        """
+        owned = {
+            scope.call_peer(peer.public_key, name): _value_of(name, peer, view.now)
+            for name, live in _live_devices(view, scope).items()
+            for peer in live.peers
+        }
+        return Observed(owned=dict(sorted(owned.items())))
 
     def adopt(
         self, desired: DevicePeer, observed: DevicePeer, last: DevicePeer | None
