@@ -40,5 +40,13 @@ class Locked(HostError):  # noqa: N818
     """Another applier holds this host's lock."""
 
 
+class Unconfirmed(Locked):
+    """A change is on trial: nobody else changes this host until that is decided."""
+
+
+class NotGoneBack(HostError):  # noqa: N818
+    """A change on trial could not be taken back whole; the next start goes on with it."""
+
+
 class AgentRuns(Locked):
     """An agent keeps this host: what somebody else removes, it puts back."""

@@ -6,6 +6,7 @@ without its source could have come back to, nothing else: what is ours is decide
 
 from collections.abc import Collection
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -98,12 +99,34 @@ def store_joined(
         host.write_file(paths.applied, content, 0o600)
 
 
-def forget(host: Host, paths: Paths) -> None:
-    """Remove all memory: nothing of ours is left."""
+def restore_attempted(host: Host, paths: Paths, names: Names | None) -> None:
+    """Let the note of an unfinished apply be what it was."""
+    content = _encode(names) if names else None
+    if host.read_file(paths.attempted) == content:
+        return
+    if content is None:
+        _remove(host, paths.attempted)
+    else:
+        host.write_file(paths.attempted, content, 0o600)
+
+
+def forget_applied(host: Host, paths: Paths) -> None:
+    """Remove the memory of what was applied: nothing of it is left."""
     for path in (paths.sysctls, paths.attempted, paths.applied):
-        if host.read_file(path) is not None:
-            with suppress(Missing):
-                host.remove_file(path)
+        _remove(host, path)
+
+
+def forget(host: Host, paths: Paths) -> None:
+    """Remove all memory: nothing of ours is left, and nothing waits for its end."""
+    forget_applied(host, paths)
+    for path in (paths.reverted, paths.pending):
+        _remove(host, path)
+
+
+def _remove(host: Host, path: Path) -> None:
+    if host.read_file(path) is not None:
+        with suppress(Missing):
+            host.remove_file(path)
 
 
 def _encode(value: Any) -> bytes:  # noqa: ANN401 - any of our values

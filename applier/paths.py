@@ -30,6 +30,26 @@ class Paths(Value, frozen=True, kw_only=True):
         return self.data / "attempted.json"
 
     @property
+    def pending(self) -> Path:
+        """The note of a change on trial; see ``applier.pending``."""
+        return self.data / "pending.json"
+
+    @property
+    def reverted(self) -> Path:
+        """What the host went back from, for want of a confirmation."""
+        return self.data / "reverted.json"
+
+    @property
+    def watchdog_log(self) -> Path:
+        """What watchdogs had to say; kept over a boot."""
+        return self.data / "watchdog.log"
+
+    @property
+    def watchdog_lock(self) -> Path:
+        """Held by the watchdog for as long as it lives."""
+        return self.run / "watchdog.lock"
+
+    @property
     def sysctls(self) -> Path:
         """The kernel parameters as they were before us."""
         return self.run / "sysctl.json"
