@@ -1,0 +1,69 @@
+"""Where a host's process sends to, and by which device, to the source address it sends from."""
+
+from collections.abc import Iterator
+
+from review.model.machine import Address, Machine
+from review.model.numbers import BITS, read_prefix
+from schemas.values import InterfaceName
+
+_LABELS = tuple(
+    (prefix, label)
+    for text, label in (
+        ("::1/128", 0),
+        ("::ffff:0.0.0.0/96", 4),
+        ("2002::/16", 2),
+        ("2001::/32", 6),
+        ("fc00::/7", 5),
+    )
+    if (prefix := read_prefix(text)) is not None
+)
+"""``ip6addrlbl_init_table`` in net/ipv6/addrlabel.c, as far as addresses of ours can be in it."""
+_OTHER_LABEL = 1
+
+
+def select_source(
+    machine: Machine, destination: int, device: InterfaceName, *, ipv6: bool
+) -> Address | None:
+    """Return the address that the kernel picks for a socket that is not bound to one."""
+    candidates = [address for address in machine.addresses if address.ipv6 is ipv6]
+    if ipv6:
+        return max(reversed(candidates), key=_rank(destination, device), default=None)
+    return next(_in_order(candidates, device), None)
+
+
+def _in_order(candidates: list[Address], device: InterfaceName) -> Iterator[Address]:
+    """Yield IPv4 addresses as ``inet_select_addr`` (net/ipv4/devinet.c) goes through them.
+
+    The device's own in the order in which they were added, then those of others by index: the
+    underlay's was there before ours.
+    """
+    yield from (address for address in candidates if address.device == device)
+    yield from (address for address in reversed(candidates) if address.device != device)
+
+
+class _rank:  # noqa: N801 - a function that remembers what it compares with
+    """RFC 6724, section 5, as far as addresses of ours differ.
+
+    Rules 1 (the destination itself), 5 (the outgoing device), 6 (same label) and 8 (longest common
+    prefix, at most the address's own: ``ipv6_get_saddr_eval`` in net/ipv6/addrconf.c). Of equals
+    the one that was added last wins, as ``ipv6_link_dev_addr`` puts it first.
+    """
+
+    def __init__(self, destination: int, device: InterfaceName) -> None:
+        self.destination, self.device = destination, device
+
+    def __call__(self, address: Address) -> tuple[bool, bool, bool, int]:
+        common = BITS[True] - (address.number ^ self.destination).bit_length()
+        return (
+            address.number == self.destination,
+            address.device == self.device,
+            _label(address.number) == _label(self.destination),
+            min(common, address.length),
+        )
+
+
+def _label(number: int) -> int:
+    for prefix, label in _LABELS:
+        if prefix.first <= number <= prefix.last:
+            return label
+    return _OTHER_LABEL
