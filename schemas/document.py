@@ -29,7 +29,7 @@ _KEPT: Final = 233
 
 def dump(value: Value) -> bytes:
     """Return the one spelling of a value: keys sorted, indented by two, a newline at the end."""
-    return msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=2) + b"\n"
+    return format_raw(value)
 
 
 def digest(value: Value) -> str:
@@ -79,10 +79,17 @@ def load_resolved(content: bytes, file: str) -> ResolvedHost:
     return _load(content, file, ResolvedHost)
 
 
-def _load(content: bytes, file: str, document: type[_Document]) -> _Document:
+def read_raw(content: bytes, file: str, kind: str, schema: str) -> Any:  # noqa: ANN401 - JSON is anything
+    """Return a document as JSON has it, once its kind and its shape are right.
+
+    Raises:
+        Problems: it is not JSON, another kind of document, not as its schema says, or says
+            something twice.
+
+    """
     raw = _parse(content, file)
-    _check_kind(raw, file, document.__name__)
-    if found := violations(raw, _SCHEMAS[document]):
+    _check_kind(raw, file, kind)
+    if found := violations(raw, schema):
         lines = dict(locate(content.decode()))
         raise Problems(
             Problem(
@@ -94,15 +101,24 @@ def _load(content: bytes, file: str, document: type[_Document]) -> _Document:
             )
             for violation in found
         )
+    # Bytes that are canonical repeat nothing; only others need the slow search.
+    if format_raw(raw) != content:
+        _refuse_repeated(content.decode(), file)
+    return raw
+
+
+def format_raw(raw: Any) -> bytes:  # noqa: ANN401 - as above
+    """Return the one spelling of what JSON can say: as :func:`dump` spells a value."""
+    return msgspec.json.format(msgspec.json.encode(raw, order="sorted"), indent=2) + b"\n"
+
+
+def _load(content: bytes, file: str, document: type[_Document]) -> _Document:
+    raw = read_raw(content, file, document.__name__, _SCHEMAS[document])
     try:
-        value = msgspec.convert(raw, document)
+        return msgspec.convert(raw, document)
     except msgspec.ValidationError as error:
         # JSON Schema calls 1.0 an integer; we write whole numbers without a point.
         raise Problems.one(f"not as documents are written: {error}", file=file) from None
-    # Bytes that are canonical repeat nothing; only others need the slow search.
-    if dump(value) != content:
-        _refuse_repeated(content.decode(), file)
-    return value
 
 
 def _parse(content: bytes, file: str) -> Any:  # noqa: ANN401 - JSON is anything
