@@ -22,8 +22,12 @@ class GitError(Exception):
     """Git refused; the text is what it said."""
 
 
-def run_git(folder: Path, arguments: Sequence[str], *, stdin: bytes = b"") -> bytes:
+def run_git(
+    folder: Path, arguments: Sequence[str], *, stdin: bytes = b"", seconds: float = _SECONDS
+) -> bytes:
     """Run ``git -C FOLDER ARGUMENTS``; return what it printed.
+
+    ``seconds`` is how long it may take: more where the user's hooks run.
 
     Raises:
         GitError: it ended with another code than 0.
@@ -37,13 +41,13 @@ def run_git(folder: Path, arguments: Sequence[str], *, stdin: bytes = b"") -> by
             input=stdin,
             capture_output=True,
             check=False,
-            timeout=_SECONDS,
+            timeout=seconds,
             env=os.environ | _ENVIRONMENT,
         )
     except FileNotFoundError as error:
         raise Problems.one("git is needed for this, and is not installed") from error
     except subprocess.TimeoutExpired as error:
-        rule = f"git {arguments[0]} did not end within {_SECONDS} s"
+        rule = f"git {arguments[0]} did not end within {seconds} s"
         raise Problems.one(rule, file=str(folder)) from error
     if done.returncode != 0:
         raise GitError(done.stderr.decode(errors="replace").strip())
