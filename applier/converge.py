@@ -111,7 +111,7 @@ def converge_from(  # noqa: PLR0913 - as above
     excused = frozenset(expected_to_leave)
     refused = "" if allow_mass_delete else judge_deletions(before, excused)
     if refused:
-        excused |= _find_replaced(load_applied(host, paths), resolved)
+        excused |= find_replaced(load_applied(host, paths), resolved)
         refused = judge_deletions(before, excused)
     kept = spare(before, excused) if refused and spare_on_refusal else None
     goal = kept or before
@@ -166,7 +166,7 @@ def judge_deletions(situation: Situation, excused: Collection[PublicKey] = ()) -
     return f"the plan removes {leaving} of {len(known)} objects, which is more than a fifth"
 
 
-def _find_replaced(applied: ResolvedHost | None, resolved: ResolvedHost) -> set[PublicKey]:
+def find_replaced(applied: ResolvedHost | None, resolved: ResolvedHost) -> set[PublicKey]:
     """Return the old keys of nodes that stay: all hosts of a mesh may rotate theirs in one go."""
     before = applied.peers if applied else {}
     stay = before.keys() & resolved.peers.keys()
