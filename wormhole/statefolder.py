@@ -11,11 +11,11 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from schemas.check import check_host
+from schemas.check import check_host, check_state
 from schemas.document import dump, host_file_name, load_host, load_mesh
 from schemas.problems import Problem, Problems
 from schemas.resolve import resolve
-from schemas.state import HostState, MeshState, ResolvedHost, Value
+from schemas.state import Documents, HostState, MeshState, ResolvedHost, Value
 from schemas.values import NodeName
 from wormhole.folder import Folder, explain_os_errors, is_plain_file, read_plain
 
@@ -115,6 +115,18 @@ def read_hosts(folder: Path) -> tuple[HostState, ...]:
     if problems:
         raise Problems(problems)
     return tuple(hosts)
+
+
+def read_documents(folder: Path) -> Documents:
+    """Read a whole state folder, whose documents must fit together.
+
+    Raises:
+        Problems: everything wrong with it.
+
+    """
+    mesh, hosts = read_mesh(folder), read_hosts(folder)
+    refuse_contradictions(folder, check_state(mesh, hosts))
+    return Documents(mesh=mesh, hosts={host.name: host for host in hosts})
 
 
 def choose_host(folder: Path, wanted: str | None, hostname: str) -> str:

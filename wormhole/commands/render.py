@@ -32,6 +32,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="Write the files to DIR/NODE/ rather than to standard output.",
     )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="With --all -o DIR: write nothing, and exit 1 when DIR is not exactly this rendering;"
+        " names the files that differ, are missing or are surplus.",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -40,6 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     from wormhole.remarks import say_warnings, show_path  # noqa: PLC0415
     from wormhole.statefolder import read_resolved  # noqa: PLC0415
 
+    if arguments.check:
+        return _check(arguments)
     if arguments.all:
         return _render_all(arguments)
     resolved = read_resolved(arguments.state, arguments.host)
@@ -64,4 +72,29 @@ def _render_all(arguments: argparse.Namespace) -> int:
     mesh, hosts = read_mesh(arguments.state), read_hosts(arguments.state)
     say_warnings(write_all(arguments.output, mesh, hosts), arguments.color)
     out(f"ok: {count(len(hosts), 'host')} rendered to {show_path(arguments.output)}")
+    return Exit.OK
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from schemas.problems import Problems  # noqa: PLC0415 - as above
+    from wormhole.remarks import count, show_path  # noqa: PLC0415
+    from wormhole.rendering import compare_rendering  # noqa: PLC0415
+    from wormhole.statefolder import read_documents  # noqa: PLC0415
+
+    if not arguments.all or arguments.output is None:
+        raise Problems.one("compares a whole folder: give --all and -o DIR", path="--check")
+    documents = read_documents(arguments.state)
+    found = compare_rendering(arguments.output, documents)
+    for what, paths in (
+        ("differs", found.differing),
+        ("is missing", found.missing),
+        ("is no part of it", found.surplus),
+    ):
+        for path in paths:
+            out(f"{show_path(arguments.output / path)} {what}")
+    folder, state = show_path(arguments.output), show_path(arguments.state)
+    if found.count:
+        out(f"{count(found.count, 'file')}: {folder} is not the rendering of {state}")
+        return Exit.CHANGES
+    out(f"ok: {folder} is the rendering of {state}, {count(len(documents.hosts), 'host')}")
     return Exit.OK
