@@ -51,6 +51,30 @@ class DeviceStatus(Value, frozen=True, kw_only=True, omit_defaults=False):
     mtu: int
 
 
+class PendingStatus(Value, frozen=True, kw_only=True, omit_defaults=False):
+    """A change on trial."""
+
+    digest: str
+    """Of the desired state that was applied."""
+    applied: bool
+    """Whether its apply ended well; until then it cannot be confirmed."""
+    seconds_left: int
+    """In which it may be confirmed; 0: the host is going back, or does so at the next start."""
+    watched: bool
+    """Whether its watchdog is alive."""
+    trouble: tuple[str, ...]
+    """Why going back did not succeed when it was tried last."""
+
+
+class RevertedStatus(Value, frozen=True, kw_only=True, omit_defaults=False):
+    """A state that the host went back from, and that is not tried again by itself."""
+
+    digest: str
+    at: int
+    """Unix seconds."""
+    reason: str
+
+
 class Status(Value, frozen=True, kw_only=True, omit_defaults=False, tag_field="kind", tag="Status"):
     """What ``wormhole status`` shows; ``schemas/status.schema.json`` describes it."""
 
@@ -61,6 +85,10 @@ class Status(Value, frozen=True, kw_only=True, omit_defaults=False, tag_field="k
     """Sorted by name; strangers last."""
     drift: Plan | None
     """What an apply would do; None when no desired state is known."""
+    pending: PendingStatus | None = None
+    """None: no change is on trial."""
+    reverted: RevertedStatus | None = None
+    """None: the host did not go back from anything since it converged to something else."""
 
 
 def status(host: Host, resolved: ResolvedHost | None, *, vault: Vault, paths: Paths) -> Status:

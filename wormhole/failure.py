@@ -7,12 +7,15 @@ standard error; a traceback never does, unless ``WORMHOLE_DEBUG=1`` asks for it.
 import errno
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wormhole import __version__
 from wormhole.console import err
 from wormhole.debuglog import is_debugging
 from wormhole.exit import Exit
+
+if TYPE_CHECKING:
+    from applier.errors import HostError
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _ROOMS: Final = ("schemas", "compiler", "renderers", "applier", "review", "wormhole")
@@ -20,6 +23,9 @@ _STOP_IT: Final = (
     "nothing was changed: stop it first, with"
     " 'kubectl -n wormhole-system delete daemonset wormhole-agent',"
     " or 'systemctl stop' where it is a service of this host"
+)
+_DECIDE: Final = (
+    "nothing was changed: 'wormhole confirm' keeps it, 'wormhole confirm --revert' takes it back"
 )
 _OUTPUT_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 
@@ -43,13 +49,7 @@ def explain_failure(error: BaseException) -> Exit:
 
 def _explain_known(error: BaseException) -> Exit | None:
     # Only now: a command that fails early must not pay for rooms it never entered.
-    from applier.errors import (  # noqa: PLC0415
-        AgentRuns,
-        HostError,
-        Locked,
-        Unobservable,
-        Unsupported,
-    )
+    from applier.errors import HostError  # noqa: PLC0415
     from schemas.problems import Problems, neutralise  # noqa: PLC0415
     from wormhole.cluster.errors import ApiError  # noqa: PLC0415
     from wormhole.remarks import count_problems  # noqa: PLC0415
@@ -61,23 +61,43 @@ def _explain_known(error: BaseException) -> Exit | None:
             if len(error.problems) > 1:
                 err(count_problems(error.problems))
             return Exit.INPUT
-        case Locked():
-            if isinstance(error, AgentRuns):
-                err(f"wormhole: an agent keeps this host: {error}\n{_STOP_IT}")
-            else:
-                err(f"wormhole: another applier is at work on this host: {error}")
-            return Exit.LOCKED
-        case Unobservable() | Unsupported():
-            err(f"wormhole: {error}\nnothing was changed: what cannot be read is not empty")
-            return Exit.UNOBSERVABLE
         case HostError():
-            err(f"wormhole: {error}\nit ended there: once the cause is gone, run it again")
-            return Exit.UNOBSERVABLE
+            return _explain_host_error(error)
         case ApiError():
             err(f"wormhole: {neutralise(str(error))}")
             return Exit.UNOBSERVABLE
         case _:
             return None
+
+
+def _explain_host_error(error: "HostError") -> Exit:
+    from applier.errors import (  # noqa: PLC0415 - as above
+        AgentRuns,
+        Locked,
+        NotGoneBack,
+        Unconfirmed,
+        Unobservable,
+        Unsupported,
+    )
+
+    match error:
+        case AgentRuns():
+            err(f"wormhole: an agent keeps this host: {error}\n{_STOP_IT}")
+            return Exit.LOCKED
+        case Unconfirmed():
+            err(f"wormhole: a change is on trial on this host: {error}\n{_DECIDE}")
+            return Exit.LOCKED
+        case Locked():
+            err(f"wormhole: another applier is at work on this host: {error}")
+            return Exit.LOCKED
+        case NotGoneBack():
+            err(f"wormhole: {error}\nnothing else was done: the next run tries this again first")
+            return Exit.NOT_REVERTED
+        case Unobservable() | Unsupported():
+            err(f"wormhole: {error}\nnothing was changed: what cannot be read is not empty")
+        case _:
+            err(f"wormhole: {error}\nit ended there: once the cause is gone, run it again")
+    return Exit.UNOBSERVABLE
 
 
 def _explain_bug(error: BaseException) -> Exit:

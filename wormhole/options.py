@@ -3,6 +3,10 @@
 import argparse
 import os
 from pathlib import Path
+from typing import Final
+
+_DAY: Final = 86_400
+"""Seconds."""
 
 
 def add_state(parser: argparse.ArgumentParser) -> None:
@@ -58,6 +62,29 @@ def add_host_folders(parser: argparse.ArgumentParser) -> None:
         " The CNI configuration is in it: container runtimes must see it at the same path, and a"
         " boot must empty it.",
     )
+
+
+def add_trial(parser: argparse.ArgumentParser) -> None:
+    """Add --confirm and --again: an apply that goes back by itself, and one that did."""
+    parser.add_argument(
+        "--confirm",
+        metavar="SECONDS",
+        type=_seconds,
+        help="Go back by itself, unless 'wormhole confirm' is run within so many seconds (at most a"
+        " day), even if this terminal is gone. The apply itself counts.",
+    )
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="Apply a state that was taken back because nobody confirmed it, unchanged.",
+    )
+
+
+def _seconds(text: str) -> int:
+    seconds = int(text) if text.isascii() and text.isdecimal() else 0
+    if not 1 <= seconds <= _DAY:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to {_DAY}")
+    return seconds
 
 
 def add_json(parser: argparse.ArgumentParser, document: str) -> None:

@@ -7,6 +7,7 @@ from applier.status import DeviceStatus, PeerStatus, Status
 from wormhole.console import Paint, paint_plain
 from wormhole.planview import describe_change
 from wormhole.remarks import count
+from wormhole.trialview import say_trials
 
 _HEADER: Final = ("PEER", "ENDPOINT", "HANDSHAKE", "RECEIVED", "SENT")
 _RECENT: Final = 180
@@ -32,6 +33,8 @@ def describe_status(status: Status, *, paint: Paint = paint_plain, verbose: bool
         if len(changes) > len(shown):
             lines.append(f"drift: {len(changes) - len(shown)} more (-v names them)")
         blocks.append("\n".join(paint("warning", line) for line in lines))
+    if trials := say_trials(status):
+        blocks.append("\n".join(paint("warning", line) for line in trials))
     return "\n\n".join([*blocks, summarise_status(status)])
 
 

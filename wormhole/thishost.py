@@ -10,6 +10,9 @@ from typing import Final
 from applier.errors import AgentRuns, Locked, Unobservable
 from applier.host import Host
 from applier.paths import Paths
+from applier.pending.note import Note
+from applier.pending.verdict import Moment
+from applier.situation import Situation
 from applier.vault import Vault
 
 _GLANCE: Final = 0.25
@@ -61,6 +64,46 @@ def open_host_without_key(paths: Paths) -> Iterator[Host]:
 
     with LinuxHost(Vault(os.urandom(32)), paths.run) as host:
         yield host
+
+
+def read_moment(paths: Paths) -> Moment:
+    """Return what a verdict on a change on trial depends on, beside its note."""
+    from applier.linux.moment import read_moment  # noqa: PLC0415 - as above
+
+    return read_moment(paths)
+
+
+def arm_watchdog(before: Situation, note: Note, vault: Vault, paths: Paths) -> None:
+    """Start the process that goes back unless somebody confirms a change; return when it watches.
+
+    Raises:
+        HostError: it did not get ready.
+
+    """
+    from applier.linux.guard import arm  # noqa: PLC0415 - only a change on trial needs it
+
+    arm(before, note, vault=vault, paths=paths)
+
+
+@contextmanager
+def wait_for_lock(paths: Paths, patience: float) -> Iterator[None]:
+    """Be the only applier on this host, after so many seconds of waiting at most.
+
+    Raises:
+        Locked: another one is at work, still.
+
+    """
+    until = time.monotonic() + patience
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(hold_lock(paths))
+                break
+            except Locked:
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(_GLANCE)
+        yield
 
 
 @contextmanager

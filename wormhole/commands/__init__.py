@@ -7,6 +7,7 @@ from typing import Final, Protocol
 from wormhole.commands import (
     agent,
     apply,
+    confirm,
     destroy,
     install_cni,
     keygen,
@@ -44,6 +45,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "render": render,
     "plan": plan,
     "apply": apply,
+    "confirm": confirm,
     "status": status,
     "destroy": destroy,
     "agent": agent,
@@ -53,7 +55,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
 _GROUPS: Final = (
     ("On each host, once", ("keygen", "install-cni")),
     ("Anywhere, from files", ("validate", "compile", "show", "render")),
-    ("On the host", ("plan", "apply", "status", "destroy")),
+    ("On the host", ("plan", "apply", "confirm", "status", "destroy")),
     ("In a cluster", ("agent", "psk")),
 )
 

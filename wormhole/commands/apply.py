@@ -3,7 +3,7 @@
 import argparse
 from typing import Final
 
-from wormhole.options import add_host_folders, add_state
+from wormhole.options import add_host_folders, add_state, add_trial
 
 SUMMARY: Final = "Make this host what its document says; verify it, or put it back."
 DESCRIPTION: Final = (
@@ -23,6 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="Allow a plan that removes more than a fifth of what is Wormhole's here.",
     )
+    add_trial(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -33,11 +34,16 @@ def run(arguments: argparse.Namespace) -> int:
     from wormhole.planview import shorten_digest  # noqa: PLC0415
     from wormhole.reporting import print_outcome, print_plan  # noqa: PLC0415
     from wormhole.statefolder import read_resolved  # noqa: PLC0415
+    from wormhole.trial import open_trial, prepare, say_how_to_keep  # noqa: PLC0415
 
     resolved = read_resolved(arguments.state, arguments.host)
     thishost.require_root()
     paths = thishost.paths_from(arguments)
     with thishost.open_host(paths) as (host, vault), thishost.hold_lock(paths):
+        code = prepare(host, vault, paths, resolved, arguments)
+        if code is not None:
+            return code
+        trial = open_trial(host, vault, paths, resolved, arguments.confirm)
         outcome = converge(
             host,
             resolved,
@@ -46,9 +52,14 @@ def run(arguments: argparse.Namespace) -> int:
             allow_mass_delete=arguments.allow_mass_delete,
             announce=lambda planned: print_plan(planned, arguments),
             progress=show_progress,
+            trial=trial,
         )
+        if trial is not None:
+            trial.end(outcome)
     if outcome.plan.changes:
         digest = shorten_digest(outcome.plan.digest)
         converged = f"{outcome.plan.host} matches its desired state {digest}"
         print_outcome(outcome, arguments, verb="Applied", converged=converged)
+    if trial is not None and trial.note is not None:
+        say_how_to_keep(trial.note, paths)
     return exit_of(outcome)

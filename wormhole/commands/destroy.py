@@ -43,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     from wormhole import thishost  # noqa: PLC0415
     from wormhole.outcomeview import exit_of, show_progress  # noqa: PLC0415
     from wormhole.reporting import print_outcome  # noqa: PLC0415
+    from wormhole.trial import refuse_trial  # noqa: PLC0415
 
     thishost.require_root()
     paths = thishost.paths_from(arguments)
@@ -56,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         thishost.hold_agent_lock(paths),
         thishost.hold_lock(paths),
     ):
+        refuse_trial(host, paths)
         outcome = destroy(
             host,
             paths=paths,

@@ -27,12 +27,14 @@ def run(arguments: argparse.Namespace) -> int:
     from wormhole import thishost  # noqa: PLC0415
     from wormhole.reporting import print_document, print_plan  # noqa: PLC0415
     from wormhole.statefolder import read_resolved  # noqa: PLC0415
+    from wormhole.trial import tell_of_trials  # noqa: PLC0415
 
     resolved = read_resolved(arguments.state, arguments.host)
     thishost.require_root()
     paths = thishost.paths_from(arguments)
     with thishost.open_host(paths) as (host, vault):
         found = plan(host, resolved, vault=vault, paths=paths)
+        tell_of_trials(host, paths, resolved)
     if arguments.json:
         print_document(found)
     else:

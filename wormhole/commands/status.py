@@ -33,17 +33,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Observe, compare, print."""
-    from applier.status import status  # noqa: PLC0415 - the applier is for the host's commands
+    from applier.pending.note import load_note  # noqa: PLC0415 - for the host's commands
+    from applier.status import status  # noqa: PLC0415
     from wormhole import thishost  # noqa: PLC0415
     from wormhole.reporting import print_document  # noqa: PLC0415
     from wormhole.statefolder import read_resolved  # noqa: PLC0415
     from wormhole.statusview import describe_status  # noqa: PLC0415
+    from wormhole.trial import add_trials  # noqa: PLC0415
 
     resolved = read_resolved(arguments.state, arguments.host) if arguments.state else None
     thishost.require_root()
     paths = thishost.paths_from(arguments)
     with thishost.open_host(paths) as (host, vault):
-        found = status(host, resolved, vault=vault, paths=paths)
+        note = load_note(host, paths)
+        wanted = note.desired if note is not None and resolved is None else resolved
+        found = add_trials(status(host, wanted, vault=vault, paths=paths), host, paths)
     if arguments.json:
         print_document(found)
     else:

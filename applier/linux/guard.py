@@ -1,0 +1,75 @@
+"""A note and a snapshot to a living watchdog over them."""
+
+import syslog
+import time
+from contextlib import ExitStack
+from typing import Final
+
+from applier.errors import Locked
+from applier.linux.detach import Detached, detach
+from applier.linux.host import LinuxHost
+from applier.linux.lock import hold
+from applier.linux.moment import read_moment
+from applier.paths import Paths
+from applier.pending.note import Note
+from applier.pending.watchdog import TICK, Post, watch
+from applier.situation import Situation
+from applier.vault import Vault
+from schemas.document import digest
+
+_NAME: Final = "wormhole-watchdog"
+_PATIENCE: Final = 10.0
+"""Seconds in which the watchdog over the change before this one must have ended."""
+
+
+def arm(before: Situation, note: Note, *, vault: Vault, paths: Paths) -> None:
+    """Start a watchdog; return when it watches. It holds the snapshot, and the vault's secrets.
+
+    Raises:
+        HostError: it did not get ready.
+
+    """
+
+    def work(detached: Detached) -> None:
+        with ExitStack() as stack:
+            _hold_watch(stack, paths)
+            _say(f"watches over a change to sha256:{digest(note.desired)[:12]}")
+            detached.tell_ready()
+            watch(_post(detached, vault, paths), note, before, paths)
+
+    detach(work, _NAME, paths.watchdog_log)
+
+
+def _hold_watch(stack: ExitStack, paths: Paths) -> None:
+    """Be seen to be alive. Others who look hold the lock for an instant, too."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            stack.enter_context(hold(paths.watchdog_lock))
+        except Locked:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(TICK / 5)
+        else:
+            return
+
+
+def _post(detached: Detached, vault: Vault, paths: Paths) -> Post:
+    return Post(
+        open_host=lambda: LinuxHost(vault, paths.run),
+        hold_lock=lambda: hold(paths.run / "lock"),
+        read_moment=lambda: read_moment(paths),
+        sleep=time.sleep,
+        applier=detached,
+        is_dismissed=detached.is_dismissed,
+        say=_say,
+    )
+
+
+def _say(sentence: str) -> None:
+    """Tell the log, with the time, and the system's log, which has its own."""
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    print(f"{moment} {sentence}", flush=True)  # noqa: T201 - standard output is the log
+    syslog.openlog(_NAME, syslog.LOG_PID, syslog.LOG_DAEMON)
+    syslog.syslog(syslog.LOG_NOTICE, sentence)
+    syslog.closelog()
