@@ -10,10 +10,12 @@ from wormhole.commands import (
     confirm,
     destroy,
     install_cni,
+    inventory,
     keygen,
     plan,
     psk,
     render,
+    schema,
     show,
     status,
     validate,
@@ -50,13 +52,15 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "destroy": destroy,
     "agent": agent,
     "psk": psk,
+    "inventory": inventory,
+    "schema": schema,
 }
 
 _GROUPS: Final = (
     ("On each host, once", ("keygen", "install-cni")),
-    ("Anywhere, from files", ("validate", "compile", "show", "render")),
+    ("Anywhere, from files", ("validate", "compile", "show", "render", "schema")),
     ("On the host", ("plan", "apply", "confirm", "status", "destroy")),
-    ("In a cluster", ("agent", "psk")),
+    ("In a cluster", ("agent", "psk", "inventory")),
 )
 
 
