@@ -25,7 +25,6 @@ class Flight:
         "connections",
         "destination",
         "dont_fragment",
-        "fragmented",
         "ipv6",
         "known",
         "memory",
@@ -47,7 +46,6 @@ class Flight:
         self.syn = packet.tcp_syn and packet.protocol is Protocol.TCP
         self.size = packet.size
         self.dont_fragment = packet.dont_fragment or self.ipv6
-        self.fragmented = False
         self.peer: NodeName | None = None
         """Whom the packet is encrypted for, since it went into the tunnel."""
         self.known = False

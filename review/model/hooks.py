@@ -114,6 +114,23 @@ def _masquerade(machine: Machine, flight: Flight, hit: Hit, devices: Devices) ->
     return None
 
 
+def recall(machine: Machine, flight: Flight) -> None:
+    """Recognise a reply, and give it back the destination that was translated.
+
+    Before the routing decision: PREROUTING, ``nf_nat_manip_pkt``.
+    """
+    connection = flight.memory.get(machine.name)
+    flight.known = (
+        connection is not None
+        and connection.seen_source == flight.destination
+        and connection.destination == flight.source
+    )
+    if connection is not None and flight.known and connection.source != flight.destination:
+        flight.destination = connection.source
+        decision = f"a reply: back to {flight.spell(connection.source)}, which asked"
+        flight.trail.append((machine.name, At.NAT, decision, None))
+
+
 def remember(machine: Machine, flight: Flight, source: int) -> None:
     """Remember a connection, as ``nf_conntrack_confirm`` does when its first packet leaves."""
     if not flight.known:
@@ -133,6 +150,6 @@ def _note(machine: Machine, flight: Flight, hit: Hit, table: Stage, said: str = 
     family = "ipv6" if flight.ipv6 else "ipv4"
     chain = hit.chain
     said = said or (_SAID[hit.verdict] if table is not Stage.NAT else "not translated")
-    place = Place(file=machine.file, path=("firewall", family, chain.index, "rules", hit.rule))
+    place = Place(file=machine.file, path=("firewall", family, chain.position, "rules", hit.rule))
     decision = f"{said}: {chain.comments[hit.rule]} ({chain.name})"
     flight.trail.append((machine.name, _AT[table], decision, place))

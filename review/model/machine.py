@@ -1,5 +1,7 @@
-"""One host's documents to the host as a packet meets it: links, addresses, routes, chains, peers."""
+"""One host's documents to the host that a packet meets: links, addresses, routes, chains, peers."""
 
+from collections.abc import Iterator
+from enum import StrEnum
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -16,6 +18,7 @@ from review.model.numbers import (
     read_prefix,
 )
 from review.model.peers import PeerTable, build_peer_table
+from review.model.pods import Pods, read_pods
 from review.model.rules import Hooked, hang_chains
 from review.model.story import Place
 from schemas.document import host_file_name
@@ -40,6 +43,16 @@ class Link(NamedTuple):
     up: bool = True
 
 
+class Scope(StrEnum):
+    """What an address of the host is."""
+
+    UNICAST = "unicast"
+    BROADCAST = "broadcast"
+    """The last of an IPv4 subnet (``fib_add_ifaddr`` in net/ipv4/fib_frontend.c)."""
+    ANYCAST = "anycast"
+    """The first of an IPv6 subnet, while the host forwards (``addrconf_join_anycast``)."""
+
+
 class Address(NamedTuple):
     """An address of the host."""
 
@@ -50,6 +63,7 @@ class Address(NamedTuple):
     device: InterfaceName
     place: Place | None
     """None: assumed, since documents say nothing about the underlay's."""
+    scope: Scope = Scope.UNICAST
 
 
 class Way(NamedTuple):
@@ -80,9 +94,7 @@ class Machine(Value, frozen=True, kw_only=True):
     addresses: tuple[Address, ...]
     """In the order in which they are added."""
     ways: tuple[Way, ...]
-    pods: tuple[tuple[Range, Place], ...]
-    """Addresses that pods are given: a pod of each is assumed to run."""
-    pod_mtu: int
+    pods: Pods
     sysctls: dict[str, str]
     chains: tuple[Hooked, Hooked]
     """Of IPv4 and of IPv6."""
@@ -132,8 +144,7 @@ def build_machine(mesh: MeshState, host: HostState, peers: PeerTable | None = No
             },
             addresses=addresses,
             ways=ways,
-            pods=_read_pods(host, file),
-            pod_mtu=_read_pod_mtu(host),
+            pods=read_pods(host, file),
             sysctls=host.sysctls,
             chains=(
                 hang_chains(host.firewall.ipv4, ipv6=False),
@@ -150,15 +161,46 @@ def build_machine(mesh: MeshState, host: HostState, peers: PeerTable | None = No
 
 
 def with_routing(machine: Machine) -> Machine:
-    """Return a machine whose tables are made anew of its addresses and ways."""
+    """Return a machine whose tables are made anew of its links, addresses and ways."""
+    narrow = {
+        (name, ipv6)
+        for name, link in machine.links.items()
+        for ipv6 in (False, True)
+        if link.mtu < _LEAST_MTU[ipv6]
+    }
     own: tuple[dict[int, Address], dict[int, Address]] = ({}, {})
     for address in machine.addresses:
-        own[address.ipv6].setdefault(address.number, address)
-    ways = sorted(machine.ways, key=lambda way: way.metric)
-    placed = [(way.prefix, way) for way in ways]
+        if (address.device, address.ipv6) not in narrow:
+            own[address.ipv6].setdefault(address.number, address)
+            for other in _local_beside(address):
+                own[address.ipv6].setdefault(other.number, other)
+    placed = [
+        (way.prefix, way)
+        for way in sorted(machine.ways, key=_metric_of)
+        if (way.device, way.prefix.ipv6) not in narrow
+    ]
     fib = (LongestMatch(placed, ipv6=False), LongestMatch(placed, ipv6=True))
     return msgspec.structs.replace(machine, own=own, fib=fib)
 
+
+def _metric_of(way: Way) -> int:
+    return way.metric
+
+
+def _local_beside(address: Address) -> Iterator[Address]:
+    """Yield the broadcast or anycast address that comes with one that is on link with others."""
+    host_bits = BITS[address.ipv6] - address.length
+    if host_bits <= 1:
+        return
+    first = address.number >> host_bits << host_bits
+    if address.ipv6:
+        yield address._replace(number=first, scope=Scope.ANYCAST)
+    else:
+        yield address._replace(number=first | (1 << host_bits) - 1, scope=Scope.BROADCAST)
+
+
+_LEAST_MTU: Final = {False: 68, True: 1280}
+"""Below it a device has no such family (``inetdev_valid_mtu``, ``addrconf_notify``)."""
 
 _EMPTY: Final[tuple[LongestMatch[Way], LongestMatch[Way]]] = (
     LongestMatch((), ipv6=False),
@@ -239,45 +281,3 @@ def _find_reach(mesh: MeshState, host: HostState) -> tuple[Reach | None, Place |
             place = Place(file="mesh.json", path=("peerGroups", group, host.name, "endpoint"))
             return read_endpoint(peer.endpoint), place
     return None, None
-
-
-def _read_pods(host: HostState, file: str) -> tuple[tuple[Range, Place], ...]:
-    """Return the ranges that ``host-local`` gives addresses from (CNI, ipam)."""
-    found = []
-    for path, given in _walk_ranges(host.cni.config):
-        try:
-            (ipv6, first), (_, last) = (
-                read_address(str(given["rangeStart"])),
-                read_address(str(given["rangeEnd"])),
-            )
-        except (KeyError, ValueError):
-            continue
-        found.append((Range(ipv6, first, last, 0), Place(file=file, path=("cni", "config", *path))))
-    return tuple(found)
-
-
-def _walk_ranges(config: object) -> list[tuple[tuple[str | int, ...], dict[str, object]]]:
-    return [
-        (("plugins", plugin, "ipam", "ranges", outer, inner), given)
-        for plugin, settings in enumerate(_items(_field(config, "plugins")))
-        for outer, ranges in enumerate(_items(_field(_field(settings, "ipam"), "ranges")))
-        for inner, given in enumerate(_items(ranges))
-        if isinstance(given, dict)
-    ]
-
-
-def _read_pod_mtu(host: HostState) -> int:
-    """Return the MTU of pods' own devices: what the CNI configuration says, or the bridge's."""
-    for plugin in _items(_field(host.cni.config, "plugins")):
-        mtu = _field(plugin, "mtu")
-        if isinstance(mtu, int):
-            return mtu
-    return host.bridge.mtu
-
-
-def _field(value: object, name: str) -> object:
-    return value.get(name) if isinstance(value, dict) else None
-
-
-def _items(value: object) -> list[object]:
-    return value if isinstance(value, list) else []

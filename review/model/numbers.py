@@ -39,7 +39,7 @@ def read_address(text: str) -> tuple[bool, int]:
     ipv6 = ":" in text
     found = find_range(f"{text}/{BITS[ipv6]}")
     if isinstance(found, str):
-        raise ValueError(f"{text!r} is no IP address as documents spell it")
+        raise ValueError(f"{text!r} is no IP address as documents spell it")  # noqa: TRY004 - a text is no type
     return ipv6, found[0]
 
 
@@ -48,6 +48,12 @@ def spell_address(number: int, *, ipv6: bool) -> str:
     if ipv6:
         return str(IPv6Address(number))
     return f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+
+
+@lru_cache(maxsize=16384)
+def spell_prefix(prefix: Range) -> str:
+    """Return the canonical text of a prefix."""
+    return f"{spell_address(prefix.first, ipv6=prefix.ipv6)}/{prefix.length}"
 
 
 @lru_cache(maxsize=16384)

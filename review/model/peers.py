@@ -36,13 +36,13 @@ class Claim(NamedTuple):
 
     peer: KnownPeer
     prefix: Prefix
-    index: int
+    position: int
     """Among the peer's allowed IPs."""
 
     @property
     def place(self) -> Place:
         """Where it stands."""
-        return self.peer.at("allowedIPs", self.index)
+        return self.peer.at("allowedIPs", self.position)
 
 
 class PeerTable:

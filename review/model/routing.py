@@ -1,40 +1,43 @@
 """A packet and a host to the route that the kernel finds."""
 
 from review.model.flight import Flight
-from review.model.machine import Machine, Way
-from review.model.numbers import BITS
+from review.model.machine import Address, Machine, Way
+from review.model.numbers import spell_prefix
 from review.model.story import Stage
 
 
-def is_usable(machine: Machine, way: Way) -> bool:
-    """Whether a route's device is there; the kernel removes a device's routes with it."""
-    link = machine.links.get(way.device) if way.device is not None else None
-    return way.device is None or link is None or link.up
-
-
 def find_way(machine: Machine, flight: Flight) -> Way | None:
+    """Return the route of a packet's destination in the main table, and note it."""
+    way = find_way_to(machine, flight.destination, ipv6=flight.ipv6)
+    _note_way(machine, flight, way)
+    return way
+
+
+def find_way_to(machine: Machine, number: int, *, ipv6: bool) -> Way | None:
     """Return the route of the main table: the longest prefix, then the least metric.
 
     ``fib_table_lookup`` (IPv4) and ``fib6_table_lookup`` both stop at an unreachable route.
     """
-    for way in machine.fib[flight.ipv6].find(flight.destination):
-        if is_usable(machine, way):
-            return way
-    return None
+    return machine.fib[ipv6].find_first(number)
 
 
-def note_way(machine: Machine, flight: Flight, way: Way | None) -> None:
-    """Add what the lookup found to the story."""
+def note_own(machine: Machine, flight: Flight, own: Address) -> None:
+    """Note that the local table has a packet's destination; it is asked first (rule 0)."""
+    decision = f"to this host: {flight.spell(own.number)} is {own.device}'s {own.scope} address"
+    flight.trail.append((machine.name, Stage.ROUTE, decision, own.place))
+
+
+def _note_way(machine: Machine, flight: Flight, way: Way | None) -> None:
     if way is None:
         flight.trail.append((machine.name, Stage.ROUTE, "unreachable: there is no route", None))
         return
     device = "unreachable" if way.device is None else f"by {way.device}"
-    bits = BITS[flight.ipv6]
-    prefix = f"{flight.spell(way.prefix.first)}/{way.prefix.length}"
+    flight.trail.append((machine.name, Stage.ROUTE, f"{device}: {_name_way(way)}", way.place))
+
+
+def _name_way(way: Way) -> str:
+    if way.connected:
+        return f"{spell_prefix(way.prefix)} is on link there"
     if not way.prefix.length:
-        why = "the default route, assumed" if way.place is None else "the default route"
-    elif way.connected:
-        why = f"{prefix} is on link"
-    else:
-        why = f"{prefix if way.prefix.length < bits else flight.spell(way.prefix.first)} metric {way.metric}"
-    flight.trail.append((machine.name, Stage.ROUTE, f"{device}: {why}", way.place))
+        return "the default route" if way.place else "the default route, assumed"
+    return f"{spell_prefix(way.prefix)}, metric {way.metric}"

@@ -19,13 +19,13 @@ _TABLES: Final = {
     Hook.OUTPUT: (Stage.MANGLE, Stage.NAT, Stage.FILTER),
     Hook.POSTROUTING: (Stage.MANGLE, Stage.NAT),
 }
-"""``NF_IP_PRI_MANGLE`` -150, ``NAT_DST`` -100, ``FILTER`` 0, ``NAT_SRC`` 100 (INPUT has the last)."""
+"""``NF_IP_PRI_MANGLE`` -150, ``NAT_DST`` -100, ``FILTER`` 0, ``NAT_SRC`` 100."""
 
 
 class Listed(NamedTuple):
     """A chain in the form in which it is asked."""
 
-    index: int
+    position: int
     """Among the chains of its family in the document."""
     name: str
     rules: tuple[_Match, ...]

@@ -1,10 +1,14 @@
-"""A network, a packet and where it starts to its whole story."""
+"""A network, a packet and where it starts to its whole story, and to that of the answer."""
 
-from review.model.flight import Flight
+from collections.abc import Mapping
+
+from review.model.flight import Connection, Flight
 from review.model.host import receive, start
+from review.model.machine import UNDERLAY, Machine
 from review.model.network import Network
 from review.model.packet import Entry, Packet, Start
 from review.model.story import Fate, Stage, Story
+from review.model.surroundings import Surroundings
 from review.model.tunnel import decrypt
 from review.model.underlay import carry
 from schemas.values import NodeName
@@ -14,27 +18,118 @@ _HOPS = 64
 
 
 def walk(network: Network, packet: Packet, begin: Start) -> Story:
-    """Follow a packet to its end; it always has one."""
-    flight = Flight(packet)
-    fate, host = follow(network, flight, begin)
-    return Story(packet=packet, arrived=flight.land(), fate=fate, host=host, steps=flight.steps())
+    """Follow a packet to its end; it always has one.
+
+    Raises:
+        KeyError: the network has no host of this name.
+        ValueError: the packet's addresses are none, or of two families.
+
+    """
+    return _follow(network, packet, begin, {})[0]
 
 
-def follow(network: Network, flight: Flight, begin: Start) -> tuple[Fate, NodeName]:
+def find_fate(network: Network, packet: Packet, begin: Start) -> tuple[Fate, NodeName]:
+    """Return only how a packet ends, and where; as :func:`walk`, without its steps."""
+    return _move(network, Flight(packet), begin)
+
+
+def walk_both_ways(network: Network, packet: Packet, begin: Start) -> tuple[Story, Story | None]:
+    """Follow a packet, and the answer of whoever it reached; None when it reached nobody.
+
+    The hosts on the way remember the connection (conntrack), so that what they translated is
+    translated back, and who was spoken to by a peer knows where that peer is.
+    """
+    story, memory = _follow(network, packet, begin, {})
+    back = find_answer(network, story)
+    if back is None:
+        return story, None
+    return story, _follow(network, *back, memory)[0]
+
+
+def find_answer(network: Network, story: Story) -> tuple[Packet, Start] | None:
+    """Return the packet that answers one, and where it starts; None when nobody answers."""
+    if story.fate is Fate.LEFT:
+        entry = Entry.OUTSIDE
+    elif story.fate is Fate.DELIVERED:
+        flight = Flight(story.arrived)
+        own = network.machines[story.host].own[flight.ipv6].get(flight.destination)
+        entry = Entry.POD if own is None else Entry.HOST
+    else:
+        return None
+    sent = story.arrived
+    answer = Packet(
+        source=sent.destination,
+        destination=sent.source,
+        protocol=sent.protocol,
+        source_port=sent.destination_port,
+        destination_port=sent.source_port,
+        tcp_syn=sent.tcp_syn,
+        size=sent.size,
+        dont_fragment=sent.dont_fragment,
+    )
+    return answer, Start(host=story.host, entry=entry)
+
+
+def _follow(
+    network: Network, packet: Packet, begin: Start, memory: Mapping[NodeName, Connection]
+) -> tuple[Story, Mapping[NodeName, Connection]]:
+    flight = Flight(packet, memory)
+    fate, host = _move(network, flight, begin)
+    story = Story(packet=packet, arrived=flight.land(), fate=fate, host=host, steps=flight.steps())
+    return story, flight.connections
+
+
+def _move(network: Network, flight: Flight, begin: Start) -> tuple[Fate, NodeName]:
     """Move a packet until it ends; return how, and on which host."""
     machine, around = network.machines[begin.host], network.surroundings
     if begin.entry is Entry.PEER:
-        sender = begin.peer or machine.name
-        fate = decrypt(machine, flight, sender) or receive(machine, flight, machine.tunnel, around)
+        fate = _decrypt_of(network, machine, flight, begin.peer)
     else:
         fate = start(machine, flight, begin.entry, around)
     for _ in range(_HOPS):
+        if fate is Fate.LEFT and (neighbour := _find_neighbour(network, machine, flight)):
+            step = f"to {neighbour.name}, in clear: this is where it is on the underlay"
+            flight.trail.append((machine.name, Stage.UNDERLAY, step, neighbour.reach_place))
+            machine = neighbour
+            fate = receive(machine, flight, UNDERLAY, around)
+            continue
         if fate is not None:
             return fate, machine.name
         arrival = carry(network, machine, flight)
         if isinstance(arrival, Fate):
             return arrival, machine.name
-        machine, sender = arrival
-        fate = decrypt(machine, flight, sender) or receive(machine, flight, machine.tunnel, around)
-    flight.trail.append((machine.name, Stage.ROUTE, "dropped: it went round in circles", None))
+        machine = arrival.machine
+        fate = _take_from(machine, flight, arrival.sender, around)
+    flight.trail.append((machine.name, Stage.ROUTE, f"dropped: {_HOPS} hops, in circles", None))
     return Fate.DROPPED, machine.name
+
+
+def _decrypt_of(
+    network: Network, machine: Machine, flight: Flight, peer: NodeName | None
+) -> Fate | None:
+    """Take a packet that a peer made up; it can only be encrypted with that peer's own key."""
+    other = network.machines.get(peer) if peer is not None else None
+    known = other and machine.peers.find_by_key(other.public_key, without=machine.absent)
+    if known is None:
+        step = f"lost: {machine.name} knows nobody with {peer}'s key"
+        flight.trail.append((machine.name, Stage.DECRYPT, step, machine.at("wireguard")))
+        return Fate.LOST
+    return _take_from(machine, flight, known.name, network.surroundings)
+
+
+def _take_from(
+    machine: Machine, flight: Flight, sender: NodeName, around: Surroundings
+) -> Fate | None:
+    if machine.tunnel not in machine.links:
+        step = f"lost: there is no {machine.tunnel}"
+        flight.trail.append((machine.name, Stage.DECRYPT, step, machine.at("wireguard")))
+        return Fate.LOST
+    return decrypt(machine, flight, sender) or receive(machine, flight, machine.tunnel, around)
+
+
+def _find_neighbour(network: Network, machine: Machine, flight: Flight) -> Machine | None:
+    """Return the other host that has a packet's destination on the underlay."""
+    names = network.whereabouts.get((flight.ipv6, flight.destination), ())
+    if len(names) != 1 or names[0] == machine.name:
+        return None
+    return network.machines.get(names[0])

@@ -1,0 +1,83 @@
+"""A host to the same host after something of it failed, or was not yet applied."""
+
+from msgspec.structs import replace
+
+from review.model.machine import Link, Machine, with_routing
+from review.model.numbers import read_prefix
+from review.model.peers import NO_PEERS
+from review.model.rules import Hooked
+from schemas.values import InterfaceName, NodeName, Prefix
+
+_NO_CHAINS: tuple[Hooked, Hooked] = ({}, {})
+
+
+def without_device(machine: Machine, device: InterfaceName) -> Machine:
+    """Return the host after a device of ours was deleted.
+
+    The kernel deletes its addresses and every route by it (``fib_sync_down_dev``,
+    ``rt6_disable_ip``); with the tunnel go its peers.
+    """
+    links = {name: link for name, link in machine.links.items() if name != device}
+    return with_routing(
+        replace(
+            machine,
+            links=links,
+            addresses=tuple(each for each in machine.addresses if each.device != device),
+            ways=tuple(way for way in machine.ways if way.device != device),
+            peers=NO_PEERS if device == machine.tunnel else machine.peers,
+        )
+    )
+
+
+def with_device_down(machine: Machine, device: InterfaceName) -> Machine:
+    """Return the host after ``ip link set down``: routes by the device go, IPv4 addresses stay.
+
+    IPv6 addresses go too, unless ``keep_addr_on_down`` is set (``addrconf_ifdown``).
+    """
+    link = machine.links.get(device)
+    if link is None:
+        return machine
+    down = Link(link.name, link.mtu, link.place, up=False)
+    return with_routing(
+        replace(
+            machine,
+            links=machine.links | {device: down},
+            addresses=tuple(
+                each for each in machine.addresses if each.device != device or not each.ipv6
+            ),
+            ways=tuple(way for way in machine.ways if way.device != device),
+        )
+    )
+
+
+def without_peer(machine: Machine, peer: NodeName) -> Machine:
+    """Return the host without one of its peers."""
+    return replace(machine, absent=machine.absent | {peer})
+
+
+def without_chains(machine: Machine, *names: str) -> Machine:
+    """Return the host without some of our chains, by name; without any when none is named."""
+    if not names:
+        return replace(machine, chains=_NO_CHAINS)
+    ipv4, ipv6 = (
+        {
+            place: tuple(chain for chain in chains if chain.name not in names)
+            for place, chains in hooked.items()
+        }
+        for hooked in machine.chains
+    )
+    return replace(machine, chains=(ipv4, ipv6))
+
+
+def without_route(machine: Machine, destination: Prefix, metric: int | None = None) -> Machine:
+    """Return the host without a route of its document, or without all to one destination."""
+    prefix = read_prefix(destination)
+    kept = tuple(
+        way
+        for way in machine.ways
+        if way.place is None
+        or way.connected
+        or way.prefix != prefix
+        or metric not in (None, way.metric)
+    )
+    return with_routing(replace(machine, ways=kept))
