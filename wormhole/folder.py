@@ -181,6 +181,11 @@ def is_plain_file(path: Path) -> bool:
     return False
 
 
+def names_file(path: Path) -> bool:
+    """Whether there is something, of whatever sort, that is no folder."""
+    return os.path.lexists(path) and not os.path.isdir(path)  # noqa: PTH112 - asks without raising
+
+
 @contextmanager
 def explain_os_errors(path: Path, what: str) -> Iterator[None]:
     """Turn the file system's refusals into a :class:`~schemas.problems.Problem` at a path."""

@@ -9,12 +9,19 @@ _DAY: Final = 86_400
 """Seconds."""
 
 
-def add_state(parser: argparse.ArgumentParser) -> None:
+def add_state(
+    parser: argparse.ArgumentParser, described: str = "The state folder that compile wrote."
+) -> None:
     """Add STATE and --host: one host of a state folder."""
-    parser.add_argument(
-        "state", metavar="STATE", type=Path, help="The state folder that compile wrote."
-    )
+    parser.add_argument("state", metavar="STATE", type=Path, help=described)
     add_host(parser)
+
+
+def add_state_or_plan(parser: argparse.ArgumentParser) -> None:
+    """Add STATE and --host, where STATE may also be the file of a saved plan."""
+    add_state(
+        parser, "The state folder that compile wrote, or the file that 'wormhole plan --out' wrote."
+    )
 
 
 def add_host(parser: argparse._ActionsContainer) -> None:
