@@ -57,7 +57,7 @@ _VOLATILE: Final = tuple(
         (r"\b(?:valid_lft|preferred_lft) \w+", ""),
         # Locks must not be removed, and the folders are empty, or WireGuard's.
         (
-            r"^/run/(?:xtables\.lock|wireguard|wormhole|wormhole/lock|wormhole/agent\.lock|wormhole/cni)\n",
+            r"^/run/(?:xtables\.lock|wireguard|wormhole|wormhole/lock|wormhole/agent\.lock|wormhole/watchdog\.lock|wormhole/cni)\n",
             "",
         ),
         # The tables' own chains, and the tables, appear at the first look and never go again.

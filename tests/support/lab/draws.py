@@ -1,0 +1,232 @@
+"""Turn a random number generator into meshes and shots: any that the model should understand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_interface, ip_network
+from random import Random
+from typing import Final
+
+from inventories import make_inventory, make_mesh, make_node
+
+from compiler.inventory import Inventory
+from lab.podranges import pod_ranges
+from lab.shootingrange import ShootingRange
+from lab.shots import Shot
+from review.model.packet import Entry, Packet, Protocol, Start
+from schemas.state import Documents, HostState, IptablesVariant
+from schemas.values import Endpoint, NodeName, Prefix
+
+_OVERLAYS: Final = (
+    ("10.0.0.0/8",),
+    ("fd00:244::/32",),
+    ("10.0.0.0/8", "fd00:244::/32"),
+    ("10.0.0.0/8", "fd00:244::/32"),
+    ("10.0.0.0/8", "172.16.0.0/12", "fd00:244::/32", "fd00:99::/32"),
+)
+_EXCEPTIONS: Final = ("203.0.113.0/25", "2001:db8::/64", "192.0.2.128/25", "0.0.0.0/0", "::/0")
+OUTSIDE: Final = {
+    False: ("192.0.2.200", "203.0.113.5", "203.0.113.200", "192.0.2.77"),
+    True: ("2001:db8::c8", "2001:db8:99::5", "2001:db8::7777"),
+}
+"""Addresses of the outside: of one machine that answers, and of nobody."""
+_PORT: Final = 9806
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What packets can be aimed at."""
+
+    documents: Documents
+    overlay: tuple[Prefix, ...]
+    pods: dict[NodeName, tuple[tuple[str, ...], ...]]
+    """Each pod's addresses, with their lengths."""
+
+
+def draw_inventory(rng: Random, hosts: ShootingRange, variant: IptablesVariant) -> Inventory:
+    """Draw a mesh of the laboratory's hosts."""
+    overlay = rng.choice(_OVERLAYS)
+    mesh = make_mesh(
+        *overlay,
+        masquerade=rng.random() < 0.7,
+        non_masquerade_cidrs=tuple(sorted(rng.sample(_EXCEPTIONS, rng.randint(0, 2)))),
+        iptables_variant=variant,
+    )
+    silent = rng.choice([None, None, *hosts.hosts])
+    nodes = []
+    for number, (name, host) in enumerate(hosts.hosts.items()):
+        address = rng.choice([host.ipv4, f"[{host.ipv6}]"])
+        nodes.append(
+            make_node(
+                name,
+                *_draw_pod_cidrs(rng, overlay, number),
+                public_key=hosts.keys[name],
+                endpoint=None if name == silent else Endpoint(f"{address}:{_PORT}"),
+                underlay_mtu=rng.choice([1500, 1500, 1400, 1366]),
+            )
+        )
+    return make_inventory(mesh, *nodes)
+
+
+def _draw_pod_cidrs(rng: Random, overlay: Sequence[str], number: int) -> tuple[str, ...]:
+    families = sorted({":" in prefix for prefix in overlay})
+    wanted = families if rng.random() < 0.8 else [rng.choice(families)]
+    cidrs = []
+    for ipv6 in wanted:
+        for part in range(rng.choice([1, 1, 2])):
+            if ipv6:
+                base = rng.choice([p for p in overlay if ":" in p]).partition("::")[0]
+                length = rng.choice([64, 80, 112, 120, 124])
+                cidrs.append(str(ip_network(f"{base}:{number:x}:{part:x}::/{length}")))
+            else:
+                base = rng.choice([p for p in overlay if ":" not in p]).partition(".")[0]
+                second = 16 + number if base == "172" else number
+                length = rng.choice([18, 24, 25, 27, 28])
+                cidrs.append(f"{base}.{second}.{part * 64}.0/{length}")
+    return tuple(sorted(set(cidrs)))
+
+
+def draw_pods(rng: Random, host: HostState, count: int) -> tuple[tuple[str, ...], ...]:
+    """Draw the addresses of a host's pods, with lengths: one of each family, none twice."""
+    lengths = [ip_interface(each).network for each in host.bridge.addresses]
+    pods: list[tuple[str, ...]] = []
+    taken: set[str] = set()
+    for _ in range(count):
+        given = []
+        for index in sorted({index for index, _, _ in pod_ranges(host)}):
+            ranges = [(first, last) for i, first, last in pod_ranges(host) if i == index]
+            address = next(
+                text
+                for _ in range(1000)
+                if (text := _draw_between(rng, *rng.choice(ranges))) not in taken
+            )
+            taken.add(address)
+            net = next((net for net in lengths if ip_address(address) in net), None)
+            if net is not None:
+                given.append(f"{address}/{net.prefixlen}")
+        pods.append(tuple(given))
+    return tuple(pods)
+
+
+def _draw_between(rng: Random, first: str, last: str) -> str:
+    low, high = int(ip_address(first)), int(ip_address(last))
+    # The ends are where mistakes are made.
+    number = rng.choice([low, high, rng.randint(low, high), rng.randint(low, min(low + 20, high))])
+    return str(type(ip_address(first))(number))
+
+
+class Aim:
+    """Draws shots at everything that is there, and at much that is not."""
+
+    def __init__(self, rng: Random, ground: Ground, hosts: ShootingRange) -> None:
+        self._rng = rng
+        self._ground = ground
+        self._hosts = hosts
+        self._families = sorted({":" in prefix for prefix in ground.overlay})
+
+    def draw(self, token: int) -> Shot | None:
+        """Draw a shot; None when there is nobody to fire what was drawn."""
+        rng = self._rng
+        ipv6 = rng.choice(self._families)
+        entry = rng.choice([Entry.POD, Entry.POD, Entry.POD, Entry.HOST, Entry.OUTSIDE, Entry.PEER])
+        name = rng.choice(list(self._hosts.hosts))
+        peer = None
+        pod = rng.randrange(2)
+        if entry is Entry.PEER:
+            peer = rng.choice([other for other in self._hosts.hosts if other != name])
+        own = self._own_sources(entry, name, pod, peer, ipv6=ipv6)
+        if not own:
+            return None
+        forged = rng.random() < (0.5 if entry in {Entry.PEER, Entry.OUTSIDE} else 0.25)
+        if forged and entry is not Entry.HOST:
+            source = rng.choice(self._anything(ipv6=ipv6))
+        else:
+            source = rng.choice(own)
+        destination = self._draw_destination(name, ipv6=ipv6)
+        protocol = rng.choice(list(Protocol))
+        if not source and protocol is Protocol.TCP:
+            protocol = Protocol.UDP
+        mine = {address for each in own for address in [each]}
+        if destination in mine and entry in {Entry.POD, Entry.PEER}:
+            return None
+        icmp = protocol is Protocol.ICMP
+        packet = Packet(
+            source=source,
+            destination=destination,
+            protocol=protocol,
+            source_port=1024 + token % 60000,
+            destination_port=0 if icmp else 7777,
+            tcp_syn=protocol is Protocol.TCP and rng.random() < 0.8,
+            size=self._draw_size(entry, peer),
+            dont_fragment=rng.random() < 0.5,
+        )
+        return Shot(
+            token=token, packet=packet, start=Start(host=name, entry=entry, peer=peer), pod=pod
+        )
+
+    def _draw_size(self, entry: Entry, peer: NodeName | None) -> int:
+        rng = self._rng
+        if rng.random() < 0.75:
+            return rng.choice([80, 100, 200])
+        hosts = self._ground.documents.hosts.values()
+        mtus = {host.wireguard.mtu for host in hosts} | {host.bridge.mtu for host in hosts}
+        size = rng.choice(sorted(mtus)) + rng.choice([-1, 0, 0, 1, 17])
+        largest = 1500
+        if entry is Entry.PEER and peer is not None:
+            largest = self._ground.documents.hosts[peer].wireguard.mtu
+        return min(size, largest)
+
+    def _own_sources(
+        self, entry: Entry, name: NodeName, pod: int, peer: NodeName | None, *, ipv6: bool
+    ) -> list[str]:
+        if entry is Entry.POD:
+            return self._of_pod(name, pod, ipv6=ipv6)
+        if entry is Entry.PEER and peer is not None:
+            return [a for i in range(2) for a in self._of_pod(peer, i, ipv6=ipv6)] + self._of_host(
+                peer, ipv6=ipv6
+            )
+        if entry is Entry.HOST:
+            return ["", "", *self._of_host(name, ipv6=ipv6), self._hosts.underlay[name][ipv6]]
+        return [OUTSIDE[ipv6][0]]
+
+    def _of_pod(self, name: NodeName, pod: int, *, ipv6: bool) -> list[str]:
+        given = self._ground.pods[name][pod]
+        return [each.partition("/")[0] for each in given if (":" in each) is ipv6]
+
+    def _of_host(self, name: NodeName, *, ipv6: bool) -> list[str]:
+        host = self._ground.documents.hosts[name]
+        both = [*host.bridge.addresses, *host.wireguard.addresses]
+        return [each.partition("/")[0] for each in both if (":" in each) is ipv6]
+
+    def _anything(self, *, ipv6: bool) -> list[str]:
+        """Return an address of each sort that somebody could forge."""
+        rng, hosts = self._rng, list(self._hosts.hosts)
+        some = [a for name in hosts for i in range(2) for a in self._of_pod(name, i, ipv6=ipv6)]
+        some += [a for name in hosts for a in self._of_host(name, ipv6=ipv6)]
+        some += [self._unused(name, ipv6=ipv6) for name in hosts]
+        some += [self._hosts.underlay[name][ipv6] for name in hosts]
+        some += OUTSIDE[ipv6]
+        some.append(self._unallocated(ipv6=ipv6))
+        return [each for each in some if each] or [rng.choice(OUTSIDE[ipv6])]
+
+    def _unused(self, name: NodeName, *, ipv6: bool) -> str:
+        ranges = [
+            (first, last)
+            for _, first, last in pod_ranges(self._ground.documents.hosts[name])
+            if (":" in first) is ipv6
+        ]
+        return _draw_between(self._rng, *self._rng.choice(ranges)) if ranges else ""
+
+    def _unallocated(self, *, ipv6: bool) -> str:
+        prefix = self._rng.choice([p for p in self._ground.overlay if (":" in p) is ipv6])
+        net = ip_network(prefix)
+        return str(net.network_address + net.num_addresses // 2 + 9)
+
+    def _draw_destination(self, name: NodeName, *, ipv6: bool) -> str:
+        rng, hosts = self._rng, list(self._hosts.hosts)
+        pods = [a for n in hosts for i in range(2) for a in self._of_pod(n, i, ipv6=ipv6)]
+        kind = rng.random()
+        if kind < 0.5 and pods:
+            return rng.choice(pods)
+        if kind < 0.97:
+            return rng.choice(self._anything(ipv6=ipv6))
+        return rng.choice(("ff0e::1", "ff02::1") if ipv6 else ("224.0.0.9", "255.255.255.255"))
