@@ -1,0 +1,73 @@
+"""A host to everything of it that may fail, one thing at a time."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from msgspec.structs import replace
+
+from review.model.machine import Machine, with_routing
+from review.model.peers import NO_PEERS
+from review.model.rules import Hooked
+from review.model.story import Place
+from review.model.variants import without_chains, without_device, without_peer
+from schemas.state import HostState, Position, RouteType, Value
+from schemas.values import NodeName
+
+
+class Failure(Value, frozen=True, kw_only=True):
+    """Something that is gone."""
+
+    name: str
+    """A clause: ``wormhole-wg0 is gone``."""
+    happen: Callable[[Machine], Machine]
+    flushes: bool = False
+    """Whether it takes our chains."""
+    is_layer: bool = True
+    """Whether it takes away what another layer has to make up for."""
+
+
+def list_failures(host: HostState, peers: tuple[NodeName, ...]) -> Iterator[Failure]:
+    """Yield the failures of a host.
+
+    An agent that stopped is none of them: it changes nothing, and nothing of ours needs it.
+    """
+    for link in (host.wireguard.interface, host.bridge.interface):
+        yield Failure(name=f"{link} is gone", happen=partial(_lose_device, link))
+    yield Failure(name="our chains are flushed", happen=without_chains, flushes=True)
+    for index, route in enumerate(host.routes):
+        kind = "unreachable" if route.type is RouteType.UNREACHABLE else f"{route.device}"
+        name = f"the route {route.destination} ({kind}) is lost"
+        yield Failure(name=name, happen=partial(_lose_route, index))
+    for name in sorted({chain.name for chain in (*host.firewall.ipv4, *host.firewall.ipv6)}):
+        happen = partial(_lose_chain, name)
+        yield Failure(name=f"the chain {name} is flushed", happen=happen, is_layer=False)
+    for peer in peers:
+        happen = partial(_lose_peer, peer)
+        yield Failure(name=f"peer {peer} is gone", happen=happen, is_layer=False)
+
+
+def without_late_chains(machine: Machine, host: HostState) -> Machine:
+    """Return a host without chains that others may keep packets from: those called last."""
+    chains = (*host.firewall.ipv4, *host.firewall.ipv6)
+    late = {chain.name for chain in chains if chain.position is Position.LAST}
+    return without_chains(machine, *late) if late else machine
+
+
+def _lose_device(link: str, machine: Machine) -> Machine:
+    return without_device(machine, link)  # type: ignore[arg-type] # a name from the document
+
+
+def _lose_chain(name: str, machine: Machine) -> Machine:
+    return without_chains(machine, name)
+
+
+def _lose_peer(peer: NodeName, machine: Machine) -> Machine:
+    return without_peer(machine, peer)
+
+
+def _lose_route(index: int, machine: Machine) -> Machine:
+    """Return a host without one route, by its place: two may have one destination and metric."""
+    place = machine.at("routes", index)
+    return with_routing(
+        replace(machine, ways=tuple(way for way in machine.ways if way.place != place))
+    )

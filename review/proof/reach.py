@@ -1,0 +1,131 @@
+"""Every pod, node and process of a host reaches every pod, through the tunnel, and back.
+
+Walked where hosts let through as little as they do: the policy of FORWARD is to drop, the reverse
+path is strict. Rules that accept and looser checks only add to what arrives.
+"""
+
+from collections.abc import Iterator
+from itertools import product
+
+from review.model.machine import Machine
+from review.model.packet import Entry, Packet, Protocol, Start
+from review.model.story import Fate, Stage, Story
+from review.proof.blame import blame_loss
+from review.proof.claim import Claim, Counterexample
+from review.proof.world import World, own_addresses
+from schemas.state import Value
+from schemas.values import NodeName
+
+_SMALL = 60
+
+
+class Trip(Value, frozen=True, kw_only=True):
+    """A packet that is to arrive, and who speaks to whom."""
+
+    packet: Packet
+    start: Start
+    target: NodeName
+    to_pod: bool
+    subject: str
+
+
+def find_losses(world: World) -> Iterator[Counterexample]:
+    """Yield a packet for each pair of hosts and each way in which one fails to reach the other."""
+    for one, other, pairs in world.list_pairs():
+        yield from lose(world, one, other, pairs)
+    for each in world.hosts:
+        name = each.names[0]
+        yield from lose(world, name, name, len(each.names))
+
+
+def lose(world: World, one: NodeName, other: NodeName, pairs: int) -> Iterator[Counterexample]:
+    """Yield what of one host does not reach another; of one host, what is lost inside of it."""
+    told = set()
+    for trip in list_trips(world, one, other):
+        story = world.walk(world.strict, trip.packet, trip.start)
+        if not (trouble := find_trouble(story, trip)):
+            continue
+        place, fault = blame_loss(world, story, trip.target, trouble)
+        if (place, trip.subject) not in told:
+            told.add((place, trip.subject))
+            yield Counterexample(
+                claim=Claim.REACH,
+                subject=trip.subject,
+                story=story,
+                place=place,
+                fault=fault,
+                pairs=pairs,
+            )
+
+
+def list_trips(world: World, one: NodeName, other: NodeName) -> Iterator[Trip]:
+    """Yield what has to arrive: from pods and the host itself to pods, and pods' answers."""
+    here, there = world.strict.machines[one], world.strict.machines[other]
+    for ipv6 in world.families:
+        pods = product(world.pods_of(here, ipv6=ipv6), world.pods_of(there, ipv6=ipv6))
+        for source, target in pods:
+            subject = f"pods of {one} do not reach pods of {other}"
+            for packet in _packets(source, target, here.pods.mtu):
+                yield _trip(packet, one, Entry.POD, other, subject)
+        # Inside of a host it speaks as the bridge: so source selection has it.
+        own = own_addresses(here, here.bridge if one == other else "", ipv6=ipv6)
+        for source, target in product(own, world.pods_of(there, ipv6=ipv6)):
+            subject = f"{one} itself does not reach pods of {other}"
+            for packet in _packets(source, target, _mtu_of(here)):
+                yield _trip(packet, one, Entry.HOST, other, subject)
+            subject = f"pods of {other} do not reach {one} itself"
+            for packet in _packets(target, source, there.pods.mtu):
+                yield _trip(packet, other, Entry.POD, one, subject, to_pod=False)
+
+
+def find_trouble(story: Story, trip: Trip) -> str:
+    """Say how a packet fared otherwise than it should; empty when it fared well."""
+    if story.fate is not Fate.DELIVERED:
+        return story.fate
+    if story.host != trip.target:
+        return "elsewhere"
+    if story.arrived.source != story.packet.source:
+        return "translated"
+    if trip.to_pod is not _reached_pod(story):
+        return "not the pod"
+    if trip.start.host != trip.target and not any(
+        step.stage is Stage.ENCRYPT for step in story.steps
+    ):
+        return "in clear"
+    return ""
+
+
+def _reached_pod(story: Story) -> bool:
+    by = story.steps[-1].by
+    return by is not None and by.path[:1] == ("cni",)
+
+
+def _mtu_of(machine: Machine) -> int:
+    link = machine.links.get(machine.tunnel)
+    return link.mtu if link else _SMALL
+
+
+def _packets(source: str, target: str, mtu: int) -> tuple[Packet, ...]:
+    """Return the first packet of a connection, and the largest that may be sent."""
+    opening = Packet(
+        source=source, destination=target, protocol=Protocol.TCP, tcp_syn=True, size=_SMALL
+    )
+    return opening, Packet(source=source, destination=target, size=mtu, dont_fragment=True)
+
+
+def _trip(  # noqa: PLR0913 - what a trip is made of
+    packet: Packet,
+    sender: NodeName,
+    entry: Entry,
+    target: NodeName,
+    subject: str,
+    *,
+    to_pod: bool = True,
+) -> Trip:
+    return Trip(
+        packet=packet,
+        start=Start(host=sender, entry=entry),
+        target=target,
+        to_pod=to_pod,
+        subject=subject,
+    )

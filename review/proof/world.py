@@ -1,0 +1,147 @@
+"""A mesh to the small one that is walked for it: representatives, their addresses, their pairs."""
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from itertools import product
+from typing import Final
+
+import msgspec
+from review.model.machine import UNKNOWN, Machine, Scope
+from review.model.network import Network, build_network
+from review.model.numbers import Range, spell_address
+from review.model.packet import Packet, Start
+from review.model.story import Story
+from review.model.surroundings import Surroundings
+from review.model.walk import walk
+from review.proof.atlas import FAMILIES, Atlas, whole_space
+from review.proof.belongings import Span, find_span, list_members, list_spans
+from review.proof.classes import ADDRESS, HostClass, reduce_documents, sort_into_classes
+from schemas.state import Documents, Verdict
+from schemas.values import NodeName
+
+STRICT: Final = Surroundings(
+    forward_policy=Verdict.DROP,
+    sysctls={
+        "net.ipv4.conf.all.rp_filter": "1",
+        "net.bridge.bridge-nf-call-iptables": "1",
+        "net.bridge.bridge-nf-call-ip6tables": "1",
+    },
+)
+"""A host that lets through as little as hosts do: what arrives here arrives on any other."""
+
+LAX: Final = Surroundings(
+    forward_policy=Verdict.ACCEPT,
+    sysctls={
+        "net.ipv4.ip_forward": "1",
+        "net.ipv6.conf.all.forwarding": "1",
+        "net.ipv4.conf.all.rp_filter": "0",
+    },
+)
+"""A host that lets through whatever our rules do: what is stopped here is stopped on any other."""
+
+_SPECIAL: Final = (
+    *("127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "0.0.0.0/32", "255.255.255.255/32"),
+    *("::1/128", "::/128", "fe80::/10", "ff00::/8", "fc00::/7", "2002::/16", "2001::/32"),
+)
+"""What the kernel itself tells from other addresses."""
+
+
+class World:
+    """The representatives of a mesh, walked for all its members."""
+
+    def __init__(self, documents: Documents, classes: tuple[HostClass, ...] | None = None) -> None:
+        self.whole = documents
+        self.classes = sort_into_classes(documents) if classes is None else classes
+        names = [name for each in self.classes for name in each.representatives]
+        self.documents = reduce_documents(documents, names)
+        self.members = list_members(self.documents)
+        self.strict = build_network(self.documents, STRICT)
+        self.lax = build_network(self.documents, LAX)
+        self.atlas = Atlas(list_boundaries(self.documents))
+        self.packets = 0
+        """Walked so far."""
+        self.situations = 0
+        """States of hosts walked so far."""
+
+    def walk(self, network: Network, packet: Packet, start: Start) -> Story:
+        """Walk a packet, and count it."""
+        self.packets += 1
+        return walk(network, packet, start)
+
+    @cached_property
+    def families(self) -> tuple[bool, ...]:
+        """The families that the overlay uses, by whether they are IPv6."""
+        return tuple(ipv6 for ipv6 in FAMILIES if self.lax.surroundings.overlay[ipv6])
+
+    @cached_property
+    def hosts(self) -> tuple[HostClass, ...]:
+        """The classes whose members have documents."""
+        return tuple(each for each in self.classes if each.names[0] in self.whole.hosts)
+
+    def list_pairs(self) -> Iterator[tuple[NodeName, NodeName, int]]:
+        """Yield two hosts for every two classes, and how many ordered pairs they stand for."""
+        for one, other in product(self.hosts, self.hosts):
+            if one is not other:
+                yield one.names[0], other.names[0], len(one.names) * len(other.names)
+            elif len(one.names) > 1:
+                yield one.names[0], one.names[1], len(one.names) * (len(one.names) - 1)
+
+    def list_forgers(self) -> Iterator[tuple[NodeName, NodeName, int]]:
+        """Yield a peer and a host for every two classes; a peer need not have a document."""
+        yield from self.list_pairs()
+        for one, other in product(self.classes, self.hosts):
+            if one not in self.hosts:
+                yield one.names[0], other.names[0], len(one.names) * len(other.names)
+
+    def spell(self, numbers: Iterable[int], *, ipv6: bool) -> tuple[str, ...]:
+        """Return addresses as text."""
+        return tuple(spell_address(number, ipv6=ipv6) for number in numbers)
+
+    def pods_of(self, machine: Machine, *, ipv6: bool) -> tuple[str, ...]:
+        """Return addresses of pods: one for all that nothing tells apart."""
+        spans = [_span_of(each.addresses) for each in machine.pods.ranges]
+        return self._pick(spans, ipv6=ipv6)
+
+    def overlay_of(self, *, ipv6: bool) -> tuple[str, ...]:
+        """Return addresses of the overlay: pods', hosts', and nobody's."""
+        overlay = self.lax.surroundings.overlay[ipv6]
+        return self._pick(map(_span_of, overlay), ipv6=ipv6)
+
+    def all_of(self, *, ipv6: bool) -> tuple[str, ...]:
+        """Return addresses of everywhere."""
+        return self._pick([whole_space(ipv6=ipv6)], ipv6=ipv6)
+
+    def _pick(self, spans: Iterable[Span], *, ipv6: bool) -> tuple[str, ...]:
+        mine = [span for span in spans if span.ipv6 is ipv6 and span.first <= span.last]
+        return self.spell(self.atlas.pick(*mine), ipv6=ipv6)
+
+
+def _span_of(prefix: Range) -> Span:
+    return Span(prefix.ipv6, prefix.first, prefix.last)
+
+
+def own_addresses(machine: Machine, device: str = "", *, ipv6: bool) -> tuple[str, ...]:
+    """Return a host's addresses inside of the overlay: of one device, or of both."""
+    return tuple(
+        spell_address(each.number, ipv6=ipv6)
+        for each in machine.addresses
+        if each.ipv6 is ipv6 and each.place is not None and each.scope is Scope.UNICAST
+        if device in ("", each.device)
+    )
+
+
+def list_boundaries(documents: Documents) -> Iterator[Span]:
+    """Yield every prefix and address that a decision about a packet may compare with."""
+    text = msgspec.json.encode(documents).decode()
+    for token in {match[0].strip('"') for match in ADDRESS.finditer(text)}:
+        for span in list_spans(token):
+            # The ends of a subnet are addresses apart: broadcast, anycast.
+            yield from (span, Span(span.ipv6, span.first, span.first))
+            yield Span(span.ipv6, span.last, span.last)
+    for member in list_members(documents).values():
+        yield from member.endpoints
+    for special in _SPECIAL:
+        if span := find_span(special):
+            yield span
+    for ipv6, number in UNKNOWN.items():
+        yield Span(ipv6, number, number)
