@@ -1,7 +1,7 @@
 """What a comparison of two states found: entries, each one cause, and how far they reach.
 
-Everything here is a finding, ready to be printed, coloured or counted; :mod:`review.changes.compare`
-makes it. Names are the new state's, where a node has one there.
+Everything here is a finding, ready to be printed, coloured or counted; it is made by
+:mod:`review.changes.compare`. Names are the new state's, where a node has one there.
 """
 
 from enum import StrEnum
@@ -49,14 +49,23 @@ class Cause(StrEnum):
     """No rule knows this difference: it is shown as it stands in the documents."""
 
 
+class Action(StrEnum):
+    """What happened at a place."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+
+
 class Difference(Value, frozen=True, kw_only=True):
     """One difference between documents, in every file that has it."""
 
     files: tuple[str, ...]
     """As they are called in a state folder, sorted: ``hosts/node-a.json``."""
+    action: Action
     path: str = ""
-    """Where in the file; empty: the whole file. List items are counted in the document that has
-    them: the old one for what goes, the new one for what comes."""
+    """Where in the file, chains by name; empty: the whole file. What comes into a list or goes from
+    one has the path of the list."""
     before: Any | UnsetType = UNSET
     """Unset: it was not there; or a whole file, which is not repeated here."""
     after: Any | UnsetType = UNSET

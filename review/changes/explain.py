@@ -1,0 +1,59 @@
+"""Two states to their differences by reason: each difference has exactly one."""
+
+from collections.abc import Iterator
+
+from msgspec import UNSET
+
+from review.changes.delta import Delta, find_deltas
+from review.changes.frame import MESH_FILE, Frame, name_host_file
+from review.changes.hostreasons import explain_host
+from review.changes.meshreasons import explain_mesh, explain_otherwise
+from review.changes.pair import Pair
+from review.changes.place import spell_place
+from review.changes.reason import Reason
+from review.changes.review import Cause
+
+Explained = dict[Reason, list[Delta]]
+
+
+def explain_all(frame: Frame) -> Explained:
+    """Return every difference, under the reason that explains it."""
+    explained: Explained = {}
+    for reason, delta in _explain_each(frame):
+        explained.setdefault(reason, []).append(delta)
+    return explained
+
+
+def _explain_each(frame: Frame) -> Iterator[tuple[Reason, Delta]]:
+    yield from _explain_files(frame)
+    for name, was in frame.renamed.items():
+        for group, peers in frame.old.mesh.peer_groups.items():
+            if name in peers:
+                delta = Delta(MESH_FILE, ("peerGroups", group), was, name)
+                yield Reason(Cause.RENAME, name, was), delta
+    for delta in find_deltas(MESH_FILE, frame.old.mesh, frame.new.mesh):
+        yield (
+            explain_mesh(frame, delta) or explain_otherwise(spell_place(frame, delta), delta),
+            delta,
+        )
+    for name in sorted(frame.staying):
+        old, new = frame.old.hosts[name], frame.new.hosts[name]
+        if old is new or old == new:
+            continue
+        pair = Pair(frame, name)
+        for delta in find_deltas(name_host_file(name), old, new):
+            reason = explain_host(pair, delta)
+            yield reason or explain_otherwise(spell_place(frame, delta), delta), delta
+
+
+def _explain_files(frame: Frame) -> Iterator[tuple[Reason, Delta]]:
+    """Explain the hosts' files that come or go."""
+    old, new = frame.old.hosts, frame.new.hosts
+    for name in sorted(new.keys() - old.keys()):
+        delta = Delta(name_host_file(name), (), UNSET, new[name])
+        reason = Reason(Cause.OTHER, delta.file) if name in frame.old_nodes else None
+        yield reason or Reason(Cause.JOIN, name), delta
+    for name in sorted(old.keys() - new.keys()):
+        delta = Delta(name_host_file(name), (), old[name], UNSET)
+        reason = Reason(Cause.OTHER, delta.file) if name in frame.new_nodes else None
+        yield reason or Reason(Cause.LEAVE, name), delta

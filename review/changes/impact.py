@@ -1,0 +1,86 @@
+"""A difference to what each host notices of it, in the words of the applier's plans.
+
+The figures are those of ``applier/kinds``, which this room does not know; a test holds the two
+together. One is worse here: an address that leaves the bridge costs an applier nothing, and the
+pods behind it their gateway.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from review.changes.delta import Delta
+from review.changes.frame import MESH_FILE, Frame
+from review.changes.review import Impact
+from schemas.values import NodeName
+
+RANKS: Final = {impact: rank for rank, impact in enumerate(Impact)}
+
+
+def worst(impacts: Iterable[Impact]) -> Impact:
+    """Return the worst of what is noticed; hitless when nothing is."""
+    return max(impacts, key=RANKS.__getitem__, default=Impact.HITLESS)
+
+
+def find_touched(frame: Frame, deltas: Iterable[Delta]) -> dict[NodeName, Impact]:
+    """Return the hosts of both states that differences touch, sorted, and what each notices."""
+    touched: dict[NodeName, Impact] = {}
+    far: dict[tuple[frozenset[NodeName], Impact], set[NodeName]] = {}
+    for delta in deltas:
+        if delta.file != MESH_FILE:
+            name = frame.files[delta.file]
+            if name in frame.staying:
+                _note(touched, name, impact_on_host(delta))
+            continue
+        for seers, peers, impact in _find_seers(frame, delta):
+            far.setdefault((seers, impact), set()).update(peers)
+    for (seers, impact), peers in far.items():
+        for name in seers:
+            if len(peers) > 1 or name not in peers:  # nobody is its own peer
+                _note(touched, name, impact)
+    return dict(sorted(touched.items()))
+
+
+def impact_on_host(delta: Delta) -> Impact:
+    """Return what a host notices of a difference in its own document."""
+    match delta.path:
+        case ("wireguard" | "bridge", "interface"):
+            return Impact.DISRUPTIVE  # the old link is deleted
+        case ("bridge", "addresses", int()) if delta.goes:
+            return Impact.DISRUPTIVE  # see above
+        case ("wireguard", "publicKey" | "listenPort") | ("bridge", "mac"):
+            return Impact.SESSION_DROP
+        case ("wireguard", "peerGroups", int()) if delta.goes:
+            return Impact.SESSION_DROP  # its peers go
+        case _:
+            return Impact.HITLESS
+
+
+def _find_seers(
+    frame: Frame, delta: Delta
+) -> Iterator[tuple[frozenset[NodeName], Iterable[NodeName], Impact]]:
+    """Yield who sees a difference in the mesh's document: hosts, peers, what the hosts notice."""
+    match delta.path:
+        case ("peerGroups", str(group)) if delta.comes or delta.goes:
+            yield _seers(frame, group, gone=delta.goes), tuple(delta.value), _of_peer(delta)
+        case ("peerGroups", str(group), str(name)):
+            yield _seers(frame, group, gone=delta.goes), (NodeName(name),), _of_peer(delta)
+        case ("peerGroups", str(group), str(name), "publicKey"):
+            yield _seers(frame, group, gone=False), (NodeName(name),), Impact.SESSION_DROP
+        case ("peerGroups", str(group), str(name), *_):
+            yield _seers(frame, group, gone=False), (NodeName(name),), Impact.HITLESS
+        case _:
+            return
+
+
+def _of_peer(delta: Delta) -> Impact:
+    return Impact.SESSION_DROP if delta.goes else Impact.HITLESS
+
+
+def _seers(frame: Frame, group: str, *, gone: bool) -> frozenset[NodeName]:
+    return (frame.old_seers if gone else frame.new_seers).get(group, frozenset())
+
+
+def _note(touched: dict[NodeName, Impact], name: NodeName, impact: Impact) -> None:
+    known = touched.get(name)
+    if known is None or RANKS[impact] > RANKS[known]:
+        touched[name] = impact

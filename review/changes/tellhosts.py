@@ -1,0 +1,180 @@
+"""Changes that hosts share to sentences: overlay, keys' epoch, MTU, ports, names, firewall."""
+
+from typing import Final
+
+from review.changes.tellnodes import Told
+from review.changes.topic import Topic
+from review.changes.wording import count, each, list_all, list_some, shorten, spell_value
+
+_SHOWN: Final = 3
+_FAMILIES: Final = {"ipv4": "IPv4", "ipv6": "IPv6"}
+
+
+def tell_overlay(topic: Topic) -> Told:
+    """Tell of prefixes that the overlay gains or loses."""
+    lost, gained = _as_tuple(topic.reason.before), _as_tuple(topic.reason.after)
+    if lost and gained:
+        change = f"changes from {list_some(lost, _SHOWN)} to {list_some(gained, _SHOWN)}"
+    else:
+        change = f"{'shrinks' if lost else 'grows'} by {list_some(lost or gained, _SHOWN)}"
+    return f"overlay {change}{topic.where}", f"{topic.many_hosts} {_gain_and_lose(topic)}"
+
+
+def tell_epoch(topic: Topic) -> Told:
+    """Tell of another epoch of pre-shared keys."""
+    was, now = topic.reason.before, topic.reason.after
+    if now is None:
+        return f"pre-shared keys end{topic.where}", f"{topic.say('take')} them off every peer"
+    if was is None:
+        title = f"pre-shared keys begin with epoch {now}{topic.where}"
+        return title, f"{topic.say('derive')} one for every peer, in place"
+    title = f"pre-shared keys rotate from epoch {was} to {now}{topic.where}"
+    return title, f"{topic.say('derive')} one anew for every peer, in place"
+
+
+def tell_mtu(topic: Topic) -> Told:
+    """Tell of another MTU."""
+    was, now = topic.reason.before, topic.reason.after
+    falls = int(str(now)) < int(str(was))
+    title = f"tunnel MTU {'falls' if falls else 'rises'} from {was} to {now}{topic.where}"
+    return title, f"{topic.say('set')} it in place; pods that run keep theirs"
+
+
+def tell_listen_port(topic: Topic) -> Told:
+    """Tell of another UDP port."""
+    hosts = len({delta.file for delta in topic.deltas if delta.path[-1:] == ("listenPort",)})
+    names = [topic.frame.files[d.file] for d in topic.deltas if d.path[-1:] == ("listenPort",)]
+    if hosts == len(topic.frame.staying) > 1:
+        where, who = "", "each"
+    else:
+        where, who = f" on {names[0] if hosts == 1 else count(hosts, 'host')}", "it"
+    title = f"listen port changes from {topic.reason.before} to {topic.reason.after}{where}"
+    return title, f"peers on the old port hear nothing until {who} speaks first"
+
+
+def tell_keepalive(topic: Topic) -> Told:
+    """Tell of more, fewer or no keepalives."""
+    was, now = (_seconds(told) for told in (topic.reason.before, topic.reason.after))
+    title = f"keepalive changes from {was} to {now}{topic.where}"
+    return title, f"{topic.say('set')} it on every peer, no session is lost"
+
+
+def tell_interface(topic: Topic) -> Told:
+    """Tell of a WireGuard device that has another name."""
+    title = f"WireGuard device {topic.reason.before} becomes {topic.reason.after}{topic.where}"
+    return title, f"{topic.say('delete')} the old one, and all its sessions with it"
+
+
+def tell_bridge(topic: Topic) -> Told:
+    """Tell of a bridge that has another name."""
+    title = f"bridge {topic.reason.before} becomes {topic.reason.after}{topic.where}"
+    return title, f"{topic.say('delete')} the old one: pods plugged into it lose their network"
+
+
+def tell_masquerade(topic: Topic) -> Told:
+    """Tell of pods that leave the overlay in another way."""
+    on = topic.reason.after == "on"
+    outside = "the address of their host" if on else "their own addresses"
+    title = f"masquerading is switched {topic.reason.after}{topic.where}"
+    return title, f"{topic.many_hosts} {_gain_and_lose(topic)}; pods leave with {outside}"
+
+
+def tell_exceptions(topic: Topic) -> Told:
+    """Tell of destinations that see, or no longer see, pods' own addresses."""
+    lost, gained = _as_tuple(topic.reason.before), _as_tuple(topic.reason.after)
+    changes = [
+        f"grow by {list_some(gained, _SHOWN)}" if gained else "",
+        f"shrink by {list_some(lost, _SHOWN)}" if lost else "",
+    ]
+    title = f"masquerade exceptions {' and '.join(filter(None, changes))}{topic.where}"
+    return title, f"{topic.many_hosts} {_gain_and_lose(topic)}"
+
+
+def tell_iptables(topic: Topic) -> Told:
+    """Tell of another variant of iptables."""
+    title = f"iptables variant changes from {topic.reason.before} to {topic.reason.after}"
+    effect = f"{topic.say('write')} their rules to it, and take them from the other".replace(
+        "1 host writes their", "1 host writes its"
+    )
+    return f"{title}{topic.where}", effect
+
+
+def tell_cni(topic: Topic) -> Told:
+    """Tell of another name or version of the CNI configuration."""
+    was, now = topic.reason.before, topic.reason.after
+    if topic.reason.subject == "file":
+        title = f"CNI file {was} becomes {now}{topic.where}"
+        return title, f"{topic.say('give')} it the new name; running pods notice nothing"
+    title = f"CNI version changes from {was} to {now}{topic.where}"
+    return title, f"{topic.say('write')} the file anew; running pods notice nothing"
+
+
+def tell_sysctl(topic: Topic) -> Told:
+    """Tell of other kernel parameters."""
+    if len(topic.reasons) > 1:
+        title = f"{count(len(topic.reasons), 'kernel parameter')} change{topic.where}"
+        return title, topic.say("set others", "sets others")
+    key, was, now = topic.reason.subject, topic.reason.before, topic.reason.after
+    if now is None:
+        return f"{key} is no longer set{topic.where}", f"{topic.say('leave')} it as it was before"
+    change = f"changes from {was} to {now}" if was is not None else f"is set to {now}"
+    return f"{key} {change}{topic.where}", topic.say("write it", "writes it")
+
+
+def tell_mesh(topic: Topic) -> Told:
+    """Tell of a mesh that has another name."""
+    title = f"mesh {topic.reason.before} is renamed {topic.reason.after}"
+    macs = any(delta.path == ("bridge", "mac") for delta in topic.deltas)
+    effect = "every bridge has another MAC address, which pods relearn" if macs else "nothing else"
+    return title, effect
+
+
+def tell_firewall(topic: Topic) -> Told:
+    """Tell of rules that no other change explains."""
+    family, _, chain = topic.reason.subject.partition(" ")
+    name = f"{_FAMILIES[family]} chain {chain}"
+    before, after = topic.reason.before, topic.reason.after
+    if before is None or after is None:
+        what = "is new" if before is None else "is gone"
+        return f"{name} {what}{topic.where}", f"{topic.many_hosts} {_gain_and_lose(topic)}"
+    lost, gained = _as_tuple(before), _as_tuple(after)
+    if not lost and not gained:
+        title = f"{name} has its rules in another order"
+        return f"{title}{topic.where}", f"{topic.say('load')} the chain anew"
+    said = [f"gains '{rule}'" for rule in gained] + [f"loses '{rule}'" for rule in lost]
+    title = f"{name} changes by {count(len(said), 'rule')}{topic.where}"
+    return title, f"no other change explains it: it {list_some(said, 1)}"
+
+
+def tell_other(topic: Topic) -> Told:
+    """Tell of what no rule knows, as it stands there."""
+    was, now = topic.reason.before, topic.reason.after
+    path = topic.reason.subject or "the document"
+    before, after = (
+        "nothing" if told is None else shorten(spell_value(told)) for told in (was, now)
+    )
+    return f"{path} changes{topic.where}", f"{before} -> {after}"
+
+
+def list_rules(topic: Topic) -> tuple[str, ...]:
+    """Return each rule that a chain gains or loses."""
+    lost, gained = _as_tuple(topic.reason.before), _as_tuple(topic.reason.after)
+    return (*(f"+ {rule}" for rule in gained), *(f"- {rule}" for rule in lost))
+
+
+def _gain_and_lose(topic: Topic) -> str:
+    parts = []
+    for gone, plural in ((False, "gain"), (True, "lose")):
+        numbers = (topic.count_routes(gone=gone), "route"), (topic.count_rules(gone=gone), "rule")
+        told = [each(found, noun) for found, noun in numbers if found]
+        if told:
+            parts.append(f"{plural if len(topic.hosts) != 1 else plural + 's'} {list_all(told)}")
+    return " and ".join(parts) or "change in another way"
+
+
+def _seconds(told: object) -> str:
+    return "off" if told in {None, "0"} else f"{told} s"
+
+
+def _as_tuple(told: object) -> tuple[str, ...]:
+    return told if isinstance(told, tuple) else ()

@@ -1,0 +1,79 @@
+"""Numbers, names and values to the words that sentences about changes are made of."""
+
+import json
+from collections.abc import Collection, Sequence
+
+import msgspec
+
+from schemas.state import Rule
+
+_SPELT: int = 60
+"""Characters of a value that stand in a sentence."""
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Return ``1 host``, ``1,000 hosts``, ``2 entries``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def a_or_count(number: int, noun: str) -> str:
+    """Return ``a peer``, ``2 peers``."""
+    article = "an" if noun[0] in "aeiou" else "a"
+    return f"{article} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def verb(number: int, plural: str, singular: str = "") -> str:
+    """Return the verb for so many: ``gains`` for one, ``gain`` for others."""
+    return (singular or plural + "s") if number == 1 else plural
+
+
+def list_all(names: Sequence[str]) -> str:
+    """Return ``a``, ``a and b``, ``a, b and c``."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def list_some(names: Sequence[str], shown: int) -> str:
+    """Return ``a, b, c and 7 more``."""
+    if len(names) <= shown:
+        return list_all(names) if names else ""
+    return f"{', '.join(names[:shown])} and {len(names) - shown:,} more"
+
+
+def name_few(names: Sequence[str], noun: str, shown: int = 2) -> str:
+    """Return names as long as there are few, then how many: ``node-a and node-b``, ``3 nodes``."""
+    return list_all(names) if len(names) <= shown else count(len(names), noun)
+
+
+def each(numbers: Collection[int], noun: str) -> str:
+    """Return how many each has: ``2 routes``, or ``up to 9 rules`` where they differ."""
+    most = max(numbers, default=0)
+    return a_or_count(most, noun) if len({*numbers}) <= 1 else f"up to {count(most, noun)}"
+
+
+def spell_value(value: object) -> str:
+    """Return a value of a document as a person writes it, on one line."""
+    if isinstance(value, Rule):
+        return spell_rule(value)
+    plain = msgspec.to_builtins(value)
+    if isinstance(plain, str):
+        return plain
+    return json.dumps(plain, sort_keys=True)
+
+
+def shorten(text: str) -> str:
+    """Cut what is too long for a sentence."""
+    return text if len(text) <= _SPELT else text[: _SPELT - 3] + "..."
+
+
+def spell_rule(rule: Rule) -> str:
+    """Return a rule in words of documents: ``drop to 10.244.0.0/16 (never in clear)``."""
+    parts = (
+        str(rule.verdict),
+        f"in {rule.input}" if rule.input else "",
+        f"out {rule.output}" if rule.output else "",
+        f"from {rule.source}" if rule.source else "",
+        f"to {rule.destination}" if rule.destination else "",
+        "TCP SYN" if rule.tcp_syn else "",
+    )
+    return f"{' '.join(filter(None, parts))} ({rule.comment})"
