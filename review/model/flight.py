@@ -18,6 +18,10 @@ class Connection(NamedTuple):
     """The source that it left with: another one where it was translated."""
 
 
+Note = tuple[NodeName, Stage, str, Place | tuple[str, tuple[str | int, ...]] | None]
+"""A step before somebody reads it; its place is a value, or what one is made of."""
+
+
 class Flight:
     """One packet between its start and its end. It alone changes while the model walks."""
 
@@ -52,7 +56,7 @@ class Flight:
         """Whether the host that has it knows its connection (conntrack's ESTABLISHED)."""
         self.memory = memory or {}
         self.connections: dict[NodeName, Connection] = {}
-        self.trail: list[tuple[NodeName, Stage, str, Place | None]] = []
+        self.trail: list[Note] = []
 
     def spell(self, number: int) -> str:
         """Return the text of an address of this packet's family."""
@@ -76,7 +80,12 @@ class Flight:
     def steps(self) -> tuple[Step, ...]:
         """Return what was decided."""
         return tuple(
-            Step(host=host, stage=stage, decision=decision, by=by)
+            Step(
+                host=host,
+                stage=stage,
+                decision=decision,
+                by=Place(file=by[0], path=by[1]) if isinstance(by, tuple) else by,
+            )
             for host, stage, decision, by in self.trail
         )
 

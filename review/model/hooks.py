@@ -2,13 +2,15 @@
 
 from review.model.flight import Connection, Devices, Flight
 from review.model.machine import Machine
-from review.model.rules import Hit, Listed, find_hit, tables_of
+from review.model.rules import Listed, Matched
 from review.model.sources import select_source
-from review.model.story import Fate, Place
+from review.model.story import Fate
 from review.model.story import Stage as At
 from review.model.surroundings import Surroundings
 from schemas.state import Hook, Stage, Verdict
+from schemas.values import InterfaceName
 
+_FAMILIES = {False: "ipv4", True: "ipv6"}
 _AT = {Stage.MANGLE: At.MANGLE, Stage.NAT: At.NAT, Stage.FILTER: At.FILTER}
 
 
@@ -16,63 +18,52 @@ def pass_hook(
     machine: Machine, flight: Flight, hook: Hook, devices: Devices, around: Surroundings
 ) -> Fate | None:
     """Ask each table at a hook; return how it ended, or None when the packet may go on."""
-    for table in tables_of(hook):
-        chains = machine.chains[flight.ipv6].get((hook, table), ())
+    decided = None
+    for table, chains in machine.chains[flight.ipv6].get(hook, ()):
         if table is Stage.NAT:
             # Only the first packet of a connection is shown to nat (``nf_nat_inet_fn``).
             if not flight.known and (fate := _translate(machine, flight, chains, devices)):
                 return fate
             continue
-        verdict = _ask(machine, flight, chains, devices, table)
-        if verdict is None and hook is Hook.FORWARD and table is Stage.FILTER:
-            verdict = around.forward_policy
-            said = "dropped" if verdict is Verdict.DROP else "accepted"
-            decision = f"{said} by the policy of FORWARD: no rule decided"
-            flight.trail.append((machine.name, At.FILTER, decision, None))
-        if verdict is Verdict.DROP:
+        decided = _ask(machine, flight, chains, devices, table)
+        if decided is Verdict.DROP:
             return Fate.DROPPED
+    if hook is Hook.FORWARD and decided is None:
+        return _follow_policy(machine, flight, around)
     return None
+
+
+def _follow_policy(machine: Machine, flight: Flight, around: Surroundings) -> Fate | None:
+    """Do what filter FORWARD does with what no rule decided. Filter is the last table there."""
+    dropped = around.forward_policy is Verdict.DROP
+    said = "dropped" if dropped else "accepted"
+    decision = f"{said} by the policy of FORWARD: no rule of ours decided"
+    flight.trail.append((machine.name, At.FILTER, decision, None))
+    return Fate.DROPPED if dropped else None
 
 
 def _ask(
-    machine: Machine,
-    flight: Flight,
-    chains: tuple[Listed, ...],
-    devices: Devices,
-    table: Stage,
+    machine: Machine, flight: Flight, chains: tuple[Listed, ...], devices: Devices, table: Stage
 ) -> Verdict | None:
-    """Return ACCEPT or DROP; None when every chain gave the packet back."""
-    for chain in chains:
-        for hit in _hits(flight, chain, devices):
-            _note(machine, flight, hit, table)
-            if hit.verdict is Verdict.RETURN:
-                break
-            if hit.verdict is Verdict.ACCEPT or hit.verdict is Verdict.DROP:
-                return hit.verdict
-    return None
+    """Return ACCEPT or DROP; None when every chain gave the packet back.
 
-
-def _hits(flight: Flight, chain: Listed, devices: Devices) -> list[Hit]:
-    """Return the rules that match, up to the first that ends the chain.
-
-    ``TCPMSS`` answers ``XT_CONTINUE``: whatever comes behind it is asked too. So is
-    ``MASQUERADE`` here, where its table is not: iptables refuses it.
+    ``TCPMSS`` answers ``XT_CONTINUE``: whatever comes behind it is asked too. So is what comes
+    behind ``MASQUERADE`` here, where its table is not: iptables refuses it.
     """
-    hits, start = [], 0
-    while hit := find_hit(
-        chain,
-        flight.source,
-        flight.destination,
-        into=devices.into,
-        out=devices.out,
-        syn=flight.syn,
-        start=start,
-    ):
-        hits.append(hit)
-        if hit.verdict not in (Verdict.CLAMP_MSS, Verdict.MASQUERADE):
-            break
-        start = hit.rule + 1
-    return hits
+    source, destination, syn = flight.source, flight.destination, flight.syn
+    for chain in chains:
+        for rule in chain.ask(*devices):
+            first, last, least, most, opens, _, verdict = rule
+            if not (first <= source <= last and least <= destination <= most and syn >= opens):
+                continue
+            if verdict is Verdict.MASQUERADE:
+                continue
+            _note(machine, flight, chain, rule, table)
+            if verdict is Verdict.RETURN:
+                break
+            if verdict is not Verdict.CLAMP_MSS:
+                return verdict
+    return None
 
 
 def _translate(
@@ -80,36 +71,39 @@ def _translate(
 ) -> Fate | None:
     """Let nat decide about a new connection; whoever masquerades or accepts has the last word."""
     for chain in chains:
-        hit = find_hit(
-            chain,
-            flight.source,
-            flight.destination,
-            into=devices.into,
-            out=devices.out,
-            syn=flight.syn,
-        )
-        if hit is None:
+        rule = _find_match(flight, chain, devices)
+        if rule is None:
             continue
-        if hit.verdict is Verdict.MASQUERADE and devices.out is not None:
-            return _masquerade(machine, flight, hit, devices)
-        _note(machine, flight, hit, Stage.NAT)
-        if hit.verdict is not Verdict.RETURN:
+        if rule.verdict is Verdict.MASQUERADE and devices.out is not None:
+            return _masquerade(machine, flight, (chain, rule), devices.out)
+        _note(machine, flight, chain, rule, Stage.NAT)
+        if rule.verdict is not Verdict.RETURN:
             break
     return None
 
 
-def _masquerade(machine: Machine, flight: Flight, hit: Hit, devices: Devices) -> Fate | None:
+def _find_match(flight: Flight, chain: Listed, devices: Devices) -> Matched | None:
+    source, destination, syn = flight.source, flight.destination, flight.syn
+    for rule in chain.ask(*devices):
+        first, last, least, most, opens, _, _ = rule
+        if first <= source <= last and least <= destination <= most and syn >= opens:
+            return rule
+    return None
+
+
+def _masquerade(
+    machine: Machine, flight: Flight, by: tuple[Listed, Matched], out: InterfaceName
+) -> Fate | None:
     """Translate the source to the outgoing device's address.
 
     ``nf_nat_masquerade_ipv4`` takes the first by ``inet_select_addr``, ``nf_nat_masquerade_ipv6``
     asks source selection; a packet for which there is none is dropped.
     """
-    assert devices.out is not None  # noqa: S101 - the caller saw to it
-    address = select_source(machine, flight.destination, devices.out, ipv6=flight.ipv6)
+    address = select_source(machine, flight.destination, out, ipv6=flight.ipv6)
     if address is None:
-        _note(machine, flight, hit, Stage.NAT, f"dropped: {devices.out} has no address to use")
+        _note(machine, flight, *by, Stage.NAT, f"dropped: {out} has no address to use")
         return Fate.DROPPED
-    _note(machine, flight, hit, Stage.NAT, f"from now on from {flight.spell(address.number)}")
+    _note(machine, flight, *by, Stage.NAT, f"from now on from {flight.spell(address.number)}")
     flight.source = address.number
     return None
 
@@ -146,10 +140,10 @@ _SAID = {
 }
 
 
-def _note(machine: Machine, flight: Flight, hit: Hit, table: Stage, said: str = "") -> None:
-    family = "ipv6" if flight.ipv6 else "ipv4"
-    chain = hit.chain
-    said = said or (_SAID[hit.verdict] if table is not Stage.NAT else "not translated")
-    place = Place(file=machine.file, path=("firewall", family, chain.position, "rules", hit.rule))
-    decision = f"{said}: {chain.comments[hit.rule]} ({chain.name})"
-    flight.trail.append((machine.name, _AT[table], decision, place))
+def _note(  # noqa: PLR0913, PLR0917 - what one step is made of
+    machine: Machine, flight: Flight, chain: Listed, rule: Matched, table: Stage, said: str = ""
+) -> None:
+    said = said or (_SAID[rule.verdict] if table is not Stage.NAT else "not translated")
+    decision = f"{said}: {chain.comment(rule.number)} ({chain.name})"
+    path = ("firewall", _FAMILIES[flight.ipv6], chain.position, "rules", rule.number)
+    flight.trail.append((machine.name, _AT[table], decision, (machine.file, path)))

@@ -4,14 +4,12 @@ The rules of iptables in the order in which the kernel asks: by table within a h
 (``enum nf_ip_hook_priorities``), by position within a table, then by rule.
 """
 
-from functools import lru_cache
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from review.model.numbers import BITS, read_prefix
 from schemas.state import Chain, Hook, Position, Rule, Stage, Verdict
-
-_Match = tuple[str | None, str | None, int, int, int, int, bool, Verdict]
-"""Input, output, the first and last source, the first and last destination, SYN, verdict."""
+from schemas.values import Prefix
 
 _TABLES: Final = {
     Hook.INPUT: (Stage.MANGLE, Stage.FILTER, Stage.NAT),
@@ -22,91 +20,89 @@ _TABLES: Final = {
 """``NF_IP_PRI_MANGLE`` -150, ``NAT_DST`` -100, ``FILTER`` 0, ``NAT_SRC`` 100."""
 
 
-class Listed(NamedTuple):
-    """A chain in the form in which it is asked."""
+class Matched(NamedTuple):
+    """A rule as far as devices leave it open: which sources, destinations, segments it is for."""
 
-    position: int
-    """Among the chains of its family in the document."""
-    name: str
-    rules: tuple[_Match, ...]
-    comments: tuple[str, ...]
-
-
-Hooked = dict[tuple[Hook, Stage], tuple[Listed, ...]]
-"""The chains called at a hook by a table, in the order of calling."""
-
-
-class Hit(NamedTuple):
-    """A rule that matched."""
-
-    chain: Listed
-    rule: int
+    first_source: int
+    last_source: int
+    first_destination: int
+    last_destination: int
+    tcp_syn: bool
+    number: int
+    """Among the chain's rules."""
     verdict: Verdict
+
+
+class Listed:
+    """A chain of one family, as it is asked. It never changes; what it was asked is remembered."""
+
+    __slots__ = ("_asked", "_ipv6", "_rules", "name", "position")
+
+    def __init__(self, chain: Chain, position: int, *, ipv6: bool) -> None:
+        """Take a chain, and its place among those of its family in the document."""
+        self.name, self.position = chain.name, position
+        self._rules, self._ipv6 = chain.rules, ipv6
+        self._asked: dict[tuple[str | None, str | None], tuple[Matched, ...]] = {}
+
+    def ask(self, into: str | None, out: str | None) -> tuple[Matched, ...]:
+        """Return the rules that may match a packet with these devices, in order.
+
+        A hook without a device of that direction shows an empty name, which no rule names
+        (``ip_packet_match`` in net/ipv4/netfilter/ip_tables.c).
+        """
+        found = self._asked.get((into, out))
+        if found is None:
+            found = self._asked[into, out] = tuple(self._select(into, out))
+        return found
+
+    def comment(self, number: int) -> str:
+        """Return the reason that a rule gives for itself."""
+        return self._rules[number].comment
+
+    def _select(self, into: str | None, out: str | None) -> Iterator[Matched]:
+        for number, rule in enumerate(self._rules):
+            if rule.input in {None, into} and rule.output in {None, out}:
+                yield self._match(rule, number)
+
+    def _match(self, rule: Rule, number: int) -> Matched:
+        sources, destinations = self._bounds(rule.source), self._bounds(rule.destination)
+        return Matched(*sources, *destinations, rule.tcp_syn, number, rule.verdict)
+
+    def _bounds(self, prefix: Prefix | None) -> tuple[int, int]:
+        """Return the addresses that match: none where the prefix is of the other family."""
+        if prefix is None:
+            return 0, (1 << BITS[self._ipv6]) - 1
+        read = read_prefix(prefix)
+        return (read.first, read.last) if read and read.ipv6 is self._ipv6 else (1, 0)
+
+
+Hooked = dict[Hook, tuple[tuple[Stage, tuple[Listed, ...]], ...]]
+"""The chains called at a hook: by table in the order of asking, then in that of calling."""
 
 
 def hang_chains(chains: tuple[Chain, ...], *, ipv6: bool) -> Hooked:
     """Hang each chain where it is called from; those that come last after all others."""
-    hooked: Hooked = {}
+    hung: dict[tuple[Hook, Stage], tuple[Listed, ...]] = {}
     for last in (False, True):
-        for index, chain in enumerate(chains):
+        for position, chain in enumerate(chains):
             if (chain.position is Position.LAST) is last:
-                rules = tuple(_match_of(rule, ipv6) for rule in chain.rules)
-                comments = tuple(rule.comment for rule in chain.rules)
-                listed = Listed(index, chain.name, rules, comments)
+                listed = Listed(chain, position, ipv6=ipv6)
                 for hook in chain.hooks:
                     key = (hook, chain.stage)
-                    hooked[key] = (*hooked.get(key, ()), listed)
-    return hooked
+                    hung[key] = (*hung.get(key, ()), listed)
+    return {
+        hook: tuple((table, hung[hook, table]) for table in tables if (hook, table) in hung)
+        for hook, tables in _TABLES.items()
+    }
 
 
-def tables_of(hook: Hook) -> tuple[Stage, ...]:
-    """Return the tables that a hook asks, in order."""
-    return _TABLES[hook]
-
-
-def find_hit(  # noqa: PLR0913 - what a rule can match on
-    chain: Listed,
-    source: int,
-    destination: int,
-    *,
-    into: str | None,
-    out: str | None,
-    syn: bool,
-    start: int = 0,
-) -> Hit | None:
-    """Return the first rule from ``start`` on that matches.
-
-    A hook without a device of that direction shows an empty name, which no rule names
-    (``ip_packet_match`` in net/ipv4/netfilter/ip_tables.c).
-    """
-    for index, (by, to, low, high, least, most, opens, verdict) in enumerate(chain.rules):
-        if (
-            low <= source <= high
-            and least <= destination <= most
-            and (by is None or by == into)
-            and (to is None or to == out)
-            and (syn or not opens)
-            and index >= start
-        ):
-            return Hit(chain, index, verdict)
-    return None
-
-
-@lru_cache(maxsize=65536)
-def _match_of(rule: Rule, ipv6: bool) -> _Match:  # noqa: FBT001 - a cache is asked by position
-    return (
-        rule.input,
-        rule.output,
-        *_bounds(rule.source, ipv6),
-        *_bounds(rule.destination, ipv6),
-        rule.tcp_syn,
-        rule.verdict,
-    )
-
-
-def _bounds(prefix: str | None, ipv6: bool) -> tuple[int, int]:  # noqa: FBT001 - as above
-    """Return the addresses that match; none of this family where the prefix is of the other."""
-    if prefix is None:
-        return 0, (1 << BITS[ipv6]) - 1
-    read = read_prefix(prefix)
-    return (read.first, read.last) if read and read.ipv6 is ipv6 else (1, 0)
+def drop_chains(hooked: Hooked, names: frozenset[str]) -> Hooked:
+    """Return what hangs there without the chains of these names."""
+    return {
+        hook: tuple(
+            (table, kept)
+            for table, chains in tables
+            if (kept := tuple(chain for chain in chains if chain.name not in names))
+        )
+        for hook, tables in hooked.items()
+    }

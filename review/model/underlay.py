@@ -169,8 +169,8 @@ def _filter_outer(
     )
     if fate is None:
         return None
-    host, _, decision, place = outer.trail[-1]
-    return _Failure(f"lost: the ciphertext is {decision}, on {host}", place)
+    last = outer.steps()[-1]
+    return _Failure(f"lost: the ciphertext is {last.decision}, on {last.host}", last.by)
 
 
 def _fit_path(

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from review.model.machine import Link, Machine, with_routing
 from review.model.numbers import read_prefix
 from review.model.peers import NO_PEERS
-from review.model.rules import Hooked
+from review.model.rules import Hooked, drop_chains
 from schemas.values import InterfaceName, NodeName, Prefix
 
 _NO_CHAINS: tuple[Hooked, Hooked] = ({}, {})
@@ -59,13 +59,8 @@ def without_chains(machine: Machine, *names: str) -> Machine:
     """Return the host without some of our chains, by name; without any when none is named."""
     if not names:
         return replace(machine, chains=_NO_CHAINS)
-    ipv4, ipv6 = (
-        {
-            place: tuple(chain for chain in chains if chain.name not in names)
-            for place, chains in hooked.items()
-        }
-        for hooked in machine.chains
-    )
+    dropped = frozenset(names)
+    ipv4, ipv6 = (drop_chains(hooked, dropped) for hooked in machine.chains)
     return replace(machine, chains=(ipv4, ipv6))
 
 
