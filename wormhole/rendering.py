@@ -107,6 +107,12 @@ def compare_rendering(path: Path, documents: Documents) -> Disagreement:
     )
 
 
+def name_files(documents: Documents) -> Iterator[str]:
+    """Yield what will be rendered, as ``HOST/FILE``: all hosts of a mesh have the same files."""
+    first = next(iter(_render(documents)), ("", {}))
+    return (f"{host}/{name}" for host in documents.hosts for name in first[1])
+
+
 def is_rendering(host: str, name: str, content: bytes, mesh: str) -> bool:
     """Whether a file in a host's folder was rendered for that host of that mesh."""
     if not name.endswith(_CNI_SUFFIX):
