@@ -59,11 +59,13 @@ def run(arguments: argparse.Namespace) -> int:
 def _show(arguments: argparse.Namespace, resolved: "ResolvedHost") -> int:
     from applier.converge import plan  # noqa: PLC0415 - the applier is for the host's commands
     from wormhole import thishost  # noqa: PLC0415
+    from wormhole.trial import tell_of_trials  # noqa: PLC0415
 
     thishost.require_root()
     paths = thishost.paths_from(arguments)
     with thishost.open_host(paths) as (host, vault):
         found = plan(host, resolved, vault=vault, paths=paths)
+        tell_of_trials(host, paths, resolved)
     return _tell(found, arguments)
 
 
@@ -73,6 +75,7 @@ def _save(arguments: argparse.Namespace, resolved: "ResolvedHost") -> int:
     from wormhole.console import err  # noqa: PLC0415
     from wormhole.remarks import show_path  # noqa: PLC0415
     from wormhole.savedfile import refuse_place, store_saved  # noqa: PLC0415
+    from wormhole.trial import tell_of_trials  # noqa: PLC0415
 
     refuse_place(arguments.out)
     thishost.require_root()
@@ -88,6 +91,7 @@ def _save(arguments: argparse.Namespace, resolved: "ResolvedHost") -> int:
         )
         if not drafted.refused:
             store_saved(arguments.out, drafted.saved, vault)
+        tell_of_trials(host, paths, resolved)
     code = _tell(drafted.saved.plan, arguments)
     if drafted.refused:
         err(f"wormhole: {drafted.refused}: nothing was saved; --allow-mass-delete allows it")
