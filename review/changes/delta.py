@@ -10,13 +10,16 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec import UNSET
 
-from schemas.state import Chain, Route
+from schemas.state import Chain, Route, Rule
 
 Path = tuple[str | int, ...]
 
 _NAMES: Final = ("type", "name", "subnet", "dst")
 """What tells apart the objects of a list in a CNI configuration (CNI specification 1.0.0, section
 1, and its host-local plugin): the first of these that an object has."""
+
+_THEMSELVES: Final = frozenset({Rule, str})
+"""Items that are the same thing only when they are equal."""
 
 
 class Delta(NamedTuple):
@@ -87,13 +90,12 @@ def _in_dict(
 
 def _in_list(file: str, before: Sequence[Any], after: Sequence[Any], path: Path) -> Iterator[Delta]:
     """Match the items that are the same thing and stand in one order; others go or come."""
-    ours, theirs = list(map(_identify, before)), list(map(_identify, after))
-    matcher = SequenceMatcher(None, ours, theirs, autojunk=False)
-    for _, first, last, start, end in matcher.get_opcodes():
-        if ours[first:last] == theirs[start:end]:
-            for index in range(first, last):
-                other = after[start + index - first]
-                yield from find_deltas(file, before[index], other, (*path, index))
+    ours, theirs = _identify_all(before), _identify_all(after)
+    for same, first, last, start, end in _align(ours, theirs):
+        if same:
+            for one, other in zip(range(first, last), range(start, end), strict=True):
+                if before[one] is not after[other]:
+                    yield from find_deltas(file, before[one], after[other], (*path, one))
             continue
         for index in range(first, last):
             yield Delta(file, (*path, index), before[index], UNSET)
@@ -101,8 +103,38 @@ def _in_list(file: str, before: Sequence[Any], after: Sequence[Any], path: Path)
             yield Delta(file, (*path, index), UNSET, after[index])
 
 
+_Run = tuple[bool, int, int, int, int]
+"""Whether it is the same on both sides; where it begins and ends in the old and in the new one."""
+
+
+def _align(ours: Sequence[object], theirs: Sequence[object]) -> Iterator[_Run]:
+    """Yield the runs of two lists that are the same, and what stands between them."""
+    shorter = min(len(ours), len(theirs))
+    head = next((i for i in range(shorter) if ours[i] != theirs[i]), shorter)
+    left = shorter - head
+    tail = next((i for i in range(left) if ours[-1 - i] != theirs[-1 - i]), left)
+    ends = len(ours) - tail, len(theirs) - tail
+    yield True, 0, head, 0, head
+    if head in ends:  # only one side has more: no need to search
+        yield False, head, ends[0], head, ends[1]
+    else:
+        matcher = SequenceMatcher(
+            None, ours[head : ends[0]], theirs[head : ends[1]], autojunk=False
+        )
+        for action, *places in matcher.get_opcodes():
+            first, last, start, end = (head + place for place in places)
+            yield action == "equal", first, last, start, end
+    yield True, ends[0], len(ours), ends[1], len(theirs)
+
+
+def _identify_all(items: Sequence[Any]) -> Sequence[object]:
+    """Return what makes each item the same thing on both sides; it can be hashed."""
+    if all(type(item) in _THEMSELVES for item in items):
+        return items
+    return [_identify(item) for item in items]
+
+
 def _identify(item: object) -> object:
-    """Return what makes an item of a list the same thing on both sides; it can be hashed."""
     match item:
         case Chain():
             return item.name

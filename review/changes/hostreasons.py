@@ -8,7 +8,7 @@ from review.changes.meshreasons import explain_prefix
 from review.changes.pair import Pair
 from review.changes.reason import Reason, tell
 from review.changes.review import Cause
-from review.changes.rulereasons import explain_chain, explain_overlay, explain_rule
+from review.changes.rulereasons import explain_chain, explain_rule
 from schemas.values import Prefix
 
 _FORWARDING: Final = {"net.ipv4.ip_forward": False, "net.ipv6.conf.all.forwarding": True}
@@ -66,7 +66,7 @@ def _explain_route(pair: Pair, delta: Delta) -> Reason | None:
             ours, theirs = (pair.old, pair.new) if delta.goes else (pair.new, pair.old)
             changed = pair.lost_overlay if delta.goes else pair.gained_overlay
             follows = delta.value.destination in changed and theirs.routes_like(delta.value, ours)
-            return explain_overlay(pair) if follows else None
+            return pair.overlay_reason if follows else None
         case ("device",) if (delta.before, delta.after) == (pair.old.device, pair.new.device):
             return Reason(Cause.INTERFACE, before=delta.before, after=delta.after)
         case _:
@@ -79,7 +79,7 @@ def _explain_sysctl(pair: Pair, delta: Delta) -> Reason:
     if ipv6 is not None:
         came_or_went = pair.old.has_overlay(ipv6=ipv6) is not pair.new.has_overlay(ipv6=ipv6)
         if came_or_went and (delta.comes or delta.goes):
-            return explain_overlay(pair)
+            return pair.overlay_reason
     return Reason(Cause.SYSCTL, key, tell(delta.before), tell(delta.after))
 
 

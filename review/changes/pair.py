@@ -6,6 +6,8 @@ from ipaddress import ip_interface, ip_network
 from review.changes.delta import Delta
 from review.changes.frame import Frame
 from review.changes.pattern import Pattern, Values
+from review.changes.reason import Reason
+from review.changes.review import Cause
 from schemas.marks import is_guard
 from schemas.state import Chain, HostState, Route, Rule, Verdict
 from schemas.values import InterfaceName, NodeName, Prefix, is_ipv6
@@ -39,7 +41,7 @@ class View:
         return self.host.bridge.interface
 
     def routes_like(self, route: Route, others: "View") -> bool:
-        """Whether it has such a route of another's for one of its own prefixes, or has no routes."""
+        """Whether it has another's route for a prefix of its own, or has no routes at all."""
         wanted = route.type, route.metric, route.device == others.device
         mine = {(one.type, one.metric, one.device == self.device) for one in self.host.routes}
         return wanted in mine or not mine
@@ -134,6 +136,12 @@ class Pair:
     def gained_overlay(self) -> frozenset[Prefix]:
         """Overlay prefixes that were not routed."""
         return self.new.overlay - self.old.overlay
+
+    @cached_property
+    def overlay_reason(self) -> Reason:
+        """How the overlay of this host differs, as a reason."""
+        lost, gained = sorted(self.lost_overlay), sorted(self.gained_overlay)
+        return Reason(Cause.OVERLAY, before=tuple(lost), after=tuple(gained))
 
     def find_pod_cidr(self, address: Delta) -> Prefix | None:
         """Return the pod CIDR, lost or gained, that an address which goes or comes is of."""

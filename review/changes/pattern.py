@@ -7,14 +7,20 @@ CIDR is the whole overlay.
 
 from collections.abc import Collection, Iterable, Iterator
 from itertools import product
+from typing import Final
 
 from schemas.state import Rule
 from schemas.values import InterfaceName, Prefix
 
-Pattern = tuple[object, ...]
+Pattern = tuple[str, str, bool, tuple[object, ...]]
 
-_POD, _OVERLAY = "a pod CIDR", "the overlay"
-_DEVICE, _BRIDGE = "the device", "the bridge"
+Word = tuple[str]
+"""A tuple of one, which no value of a rule is."""
+
+_POD: Final[Word] = ("a pod CIDR",)
+_OVERLAY: Final[Word] = ("the overlay",)
+_DEVICE: Final[Word] = ("the device",)
+_BRIDGE: Final[Word] = ("the bridge",)
 
 
 class Values:
@@ -27,11 +33,11 @@ class Values:
         device: InterfaceName,
         bridge: InterfaceName,
     ) -> None:
-        self._words: dict[str | None, tuple[str, ...]] = {}
-        for words, word in ((pods, _POD), (overlay, _OVERLAY), ((device,), _DEVICE)):
-            for each in words:
-                self._words[each] = (*self._words.get(each, ()), word)
-        self._words[bridge] = (*self._words.get(bridge, ()), _BRIDGE)
+        self._words: dict[str | None, tuple[Word, ...]] = {}
+        named = ((pods, _POD), (overlay, _OVERLAY), ((device,), _DEVICE), ((bridge,), _BRIDGE))
+        for values, word in named:
+            for value in values:
+                self._words[value] = (*self._words.get(value, ()), word)
 
     def patterns(self, rules: Iterable[Rule]) -> frozenset[Pattern]:
         """Return the patterns of all these rules."""
@@ -43,10 +49,7 @@ class Values:
 
     def _patterns_of(self, rule: Rule) -> Iterator[Pattern]:
         places = (rule.input, rule.output, rule.source, rule.destination)
-        # A word is a tuple of one, a value of nobody's is itself, so that they cannot be mixed up.
-        choices = [
-            [(word,) for word in self._words[place]] if place in self._words else [place]
-            for place in places
-        ]
+        words = self._words
+        choices = [words.get(place, (place,)) for place in places]
         for chosen in product(*choices):
-            yield (rule.verdict, rule.comment, rule.tcp_syn, *chosen)
+            yield rule.verdict, rule.comment, rule.tcp_syn, chosen

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from review.changes.delta import Delta
 from review.changes.meshreasons import explain_prefix
 from review.changes.pair import MASQUERADING, Pair, View
+from review.changes.pattern import Pattern
 from review.changes.reason import Reason
 from review.changes.review import Cause
 from review.changes.wording import spell_rule
@@ -21,17 +22,11 @@ _MULTICAST = frozenset({"224.0.0.0/4", "ff00::/8"})
 """Never translated; the rule that says so comes and goes with masquerading."""
 
 
-def explain_overlay(pair: Pair) -> Reason:
-    """Return how the overlay of this host differs."""
-    lost, gained = sorted(pair.lost_overlay), sorted(pair.gained_overlay)
-    return Reason(Cause.OVERLAY, before=tuple(lost), after=tuple(gained))
-
-
 def explain_chain(pair: Pair, family: str, delta: Delta) -> Reason:
     """Return why a whole chain comes or goes: the overlay uses its IP family, or no longer does."""
     ipv6 = family == "ipv6"
     if pair.old.has_overlay(ipv6=ipv6) is not pair.new.has_overlay(ipv6=ipv6):
-        return explain_overlay(pair)
+        return pair.overlay_reason
     chain: Chain = delta.value
     rules = tuple(map(spell_rule, chain.rules))
     sides = (rules, None) if delta.goes else (None, rules)
@@ -62,7 +57,7 @@ def _candidates(pair: Pair, rule: Rule, *, gone: bool) -> Iterator[tuple[Prefix 
         if prefix in pods and (reason := explain_prefix(pair.frame, pair.name, prefix)):
             yield prefix, reason
     if any(prefix in overlay for prefix in named):
-        yield None, explain_overlay(pair)
+        yield None, pair.overlay_reason
     for cause, was, now in (
         (Cause.INTERFACE, pair.old.device, pair.new.device),
         (Cause.BRIDGE, pair.old.bridge, pair.new.bridge),
@@ -109,9 +104,9 @@ def _explain_otherwise(pair: Pair, family: str, name: str) -> Reason:
     return Reason(Cause.FIREWALL, f"{family} {name}", lost, gained)
 
 
-def _spell(pattern: tuple[object, ...]) -> str:
+def _spell(pattern: Pattern) -> str:
     """Return a pattern in words: ``drop from a pod CIDR (why)``."""
-    verdict, comment, tcp_syn, *places = pattern
+    verdict, comment, tcp_syn, places = pattern
     words = [
         f"{word} {place[0] if isinstance(place, tuple) else place}"
         for word, place in zip(("in", "out", "from", "to"), places, strict=True)
