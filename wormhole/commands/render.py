@@ -78,12 +78,11 @@ def _render_all(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     from schemas.problems import Problems  # noqa: PLC0415 - as above
     from wormhole.remarks import count, show_path  # noqa: PLC0415
-    from wormhole.rendering import compare_rendering  # noqa: PLC0415
-    from wormhole.statefolder import read_documents  # noqa: PLC0415
+    from wormhole.rendering import compare_rendering, read_rendered_state  # noqa: PLC0415
 
     if not arguments.all or arguments.output is None:
         raise Problems.one("compares a whole folder: give --all and -o DIR", path="--check")
-    documents = read_documents(arguments.state)
+    documents = read_rendered_state(arguments.state)
     found = compare_rendering(arguments.output, documents)
     for what, paths in (
         ("differs", found.differing),

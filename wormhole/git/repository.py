@@ -76,10 +76,7 @@ def _find_top(folder: Path) -> str:
     if inside != "true":
         rule = "in a git repository, but not in a work tree of it, so nothing can be committed"
         raise Problems.one(rule, file=str(folder))
-    top = _run(there, "rev-parse", "--show-toplevel")
-    if folder.resolve() == Path(top).resolve() / ".git":
-        raise Problems.one("is git's own folder", file=str(folder))
-    return str(Path(top).resolve())
+    return str(Path(_run(there, "rev-parse", "--show-toplevel")).resolve())
 
 
 def _refuse_links(folder: Path) -> None:
