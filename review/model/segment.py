@@ -111,7 +111,7 @@ def deliver_to_pod(machine: Machine, flight: Flight) -> Fate:
     pods = machine.pods.find(flight.destination, ipv6=flight.ipv6)
     if pods is None:
         decision = f"unreachable: nobody on {machine.bridge} answers for {address}: no pod gets it"
-        return _end(machine, flight, decision, None)
+        return _end(machine, flight, decision, machine.at("cni", "config"))
     decision = f"reaches pod {address} by {machine.bridge}"
     flight.trail.append((machine.name, Stage.DELIVER, decision, pods.place))
     return Fate.DELIVERED

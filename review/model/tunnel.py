@@ -2,8 +2,12 @@
 
 from review.model.flight import Flight
 from review.model.machine import Machine
-from review.model.story import Fate, Stage
+from review.model.peers import MESH_FILE
+from review.model.story import Fate, Place, Stage
 from schemas.values import NodeName
+
+
+_PEERS = Place(file=MESH_FILE, path=("peerGroups",))
 
 
 def encrypt(machine: Machine, flight: Flight) -> Fate | None:
@@ -12,7 +16,7 @@ def encrypt(machine: Machine, flight: Flight) -> Fate | None:
     if claim is None:
         address = flight.spell(flight.destination)
         decision = f"unreachable: no peer has {address} in its allowed IPs"
-        flight.trail.append((machine.name, Stage.ENCRYPT, decision, None))
+        flight.trail.append((machine.name, Stage.ENCRYPT, decision, _PEERS))
         return Fate.UNREACHABLE
     flight.peer = claim.peer.name
     decision = f"for {claim.peer.name}: {claim.prefix} is its own"
