@@ -10,6 +10,8 @@ class Exit(IntEnum):
     """Done; for ``plan``: nothing to change."""
     CHANGES = 1
     """``plan`` only: there are changes to make."""
+    NOT_DELIVERED = 1
+    """``trace`` only: the packet does not get where it is to go."""
     INPUT = 2
     """The input's author must act: the command line, the inventory, the state, a key."""
     UNOBSERVABLE = 3

@@ -18,6 +18,7 @@ from wormhole.commands import (
     schema,
     show,
     status,
+    trace,
     validate,
 )
 from wormhole.commands import compile as compile_documents
@@ -45,6 +46,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "compile": compile_documents,
     "show": show,
     "render": render,
+    "trace": trace,
     "plan": plan,
     "apply": apply,
     "confirm": confirm,
@@ -58,7 +60,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
 
 _GROUPS: Final = (
     ("On each host, once", ("keygen", "install-cni")),
-    ("Anywhere, from files", ("validate", "compile", "show", "render", "schema")),
+    ("Anywhere, from files", ("validate", "compile", "show", "render", "trace", "schema")),
     ("On the host", ("plan", "apply", "confirm", "status", "destroy")),
     ("In a cluster", ("agent", "psk", "inventory")),
 )
