@@ -12,7 +12,7 @@ from schemas.problems import Problem, Problems
 from wormhole.folder import explain_os_errors
 
 STDIN: Final = "-"
-_SUFFIXES: Final = (".yaml", ".yml", ".json")
+SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 
 def read_sources(paths: Iterable[str]) -> tuple[Source, ...]:
@@ -56,6 +56,11 @@ def decode(name: str, content: bytes) -> str:
         raise Problems([Problem(file=name, line=line, rule=rule)]) from error
 
 
+def is_inventory_file(name: str) -> bool:
+    """Whether a file in a folder, by its name, is a part of an inventory."""
+    return name.endswith(SUFFIXES) and not name.startswith(".")
+
+
 def _expand(path: str) -> Iterable[str]:
     if path == STDIN or not os.path.isdir(path):  # noqa: PTH112 - raises nothing, however named
         return [path]
@@ -66,7 +71,7 @@ def _expand(path: str) -> Iterable[str]:
         rule = "cannot read the file: it is no plain file"
         raise Problems(Problem(file=name, rule=rule) for name in strange)
     if not names:
-        raise Problems.one(f"no {', '.join(_SUFFIXES)} file in this folder", file=path)
+        raise Problems.one(f"no {', '.join(SUFFIXES)} file in this folder", file=path)
     return names
 
 
@@ -77,7 +82,7 @@ def _walk(folder: str) -> Iterator[str]:
     for place, folders, files in os.walk(folder, onerror=refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in files:
-            if name.endswith(_SUFFIXES) and not name.startswith("."):
+            if is_inventory_file(name):
                 yield os.path.join(place, name)  # noqa: PTH118 - keeps './' as the user wrote it
 
 

@@ -5,7 +5,7 @@ documents of hosts that left, and leaves every other file alone.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -98,23 +98,58 @@ def read_hosts(folder: Path) -> tuple[HostState, ...]:
         Problems: every one that is unreadable, invalid or in the wrong file, at once.
 
     """
+    place = folder / HOSTS_FOLDER
+    return load_hosts(str(place), list_host_files(folder), lambda name: read_document(place / name))
+
+
+def load_hosts(
+    place: str,
+    names: Iterable[str],
+    read: Callable[[str], bytes],
+    load: Callable[[bytes, str], HostState] = load_host,
+) -> tuple[HostState, ...]:
+    """Load every host's document from wherever its file can be read, such as an old revision.
+
+    ``place`` is what messages call the folder that the files are in.
+
+    Raises:
+        Problems: every one that is unreadable, invalid or in the wrong file, at once.
+
+    """
     hosts: list[HostState] = []
     problems: list[Problem] = []
-    for file_name in _host_files(folder):
-        path = folder / HOSTS_FOLDER / file_name
+    for name in names:
+        file = f"{place}/{name}"
         try:
-            host = load_host(read_document(path), str(path))
+            host = load(read(name), file)
         except Problems as error:
             problems += error.problems
             continue
-        expected = host_file_name(host.name)
-        if file_name != expected:
+        if name != (expected := host_file_name(host.name)):
             rule = f"host {host.name!r} belongs in {expected}"
-            problems.append(Problem(file=str(path), path="name", rule=rule))
+            problems.append(Problem(file=file, path="name", rule=rule))
         hosts.append(host)
     if problems:
         raise Problems(problems)
     return tuple(hosts)
+
+
+def host_files_of(names: Iterable[str]) -> list[str]:
+    """Return the names, of those in the hosts' folder, that are documents; sorted."""
+    return sorted(name for name in names if name.endswith(".json") and not name.startswith("."))
+
+
+def list_host_files(folder: Path) -> list[str]:
+    """Return the names of the documents in the hosts' folder, sorted.
+
+    Raises:
+        Problems: the folder cannot be read.
+
+    """
+    path = folder / HOSTS_FOLDER
+    with explain_os_errors(path, "cannot read the folder"):
+        names = os.listdir(path)  # noqa: PTH208 - names are all that is wanted
+    return host_files_of(names)
 
 
 def read_documents(folder: Path) -> Documents:
@@ -136,7 +171,7 @@ def choose_host(folder: Path, wanted: str | None, hostname: str) -> str:
         Problems: none of these; names a few that there are.
 
     """
-    files = _host_files(folder)
+    files = list_host_files(folder)
     if wanted is not None:
         if _has_host(files, wanted):
             return wanted
@@ -224,13 +259,6 @@ def _remove_hosts_that_left(
         hosts.remove(name)
         removed.append(name)
     return removed, kept
-
-
-def _host_files(folder: Path) -> list[str]:
-    path = folder / HOSTS_FOLDER
-    with explain_os_errors(path, "cannot read the folder"):
-        names = os.listdir(path)  # noqa: PTH208 - names are all that is wanted
-    return sorted(name for name in names if name.endswith(".json") and not name.startswith("."))
 
 
 def _has_host(files: list[str], name: str) -> bool:

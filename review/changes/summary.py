@@ -63,6 +63,34 @@ def describe_text(
     return (*lines, "", *_describe_blast(review.blast, paint))
 
 
+def write_text(review: Review, *, verbose: bool, paint: Paint) -> str:
+    """Return the whole text of a review; its last line is made for scripts, and has no colour."""
+    lines = describe_text(review, verbose=verbose, paint=paint)
+    return "\n".join([*lines, *([""] if lines else []), conclude(review)])
+
+
+def conclude(review: Review) -> str:
+    """Return the last line: ``Diff: 2 changes; 4 of 5 hosts touched, 1 disruptive.``."""
+    mesh, blast = neutralise(review.new.mesh), review.blast
+    if not review.entries:
+        return f"No changes: both are mesh {mesh} of {count(review.new.hosts, 'host')}."
+    return f"Diff: {count(len(review.entries), 'change')}; {spell_reach(blast)}."
+
+
+def spell_reach(blast: Blast) -> str:
+    """Return ``4 of 5 hosts touched, 1 new, 1 disruptive``."""
+    worse = [
+        f"{number:,} {impact}"
+        for number, impact in (
+            (blast.session_drop, Impact.SESSION_DROP),
+            (blast.disruptive, Impact.DISRUPTIVE),
+        )
+        if number
+    ]
+    reach = f"{blast.touched:,} of {count(blast.hosts, 'host')} touched"
+    return ", ".join([reach, *_spell_comings(blast), *(worse or ["all hitless"])])
+
+
 def measure(blast: Blast) -> tuple[Measure, ...]:
     """Return the rows of the blast radius, those that say nothing left out."""
     rows = (
@@ -89,13 +117,13 @@ def _spell(number: int) -> str:
 
 
 def _spell_touched(blast: Blast) -> str:
-    others = [
-        f"{_spell(number)} {verb}"
-        for number, verb in ((blast.joining, "new"), (blast.leaving, "gone"))
-        if number
-    ]
     told = f"{_spell(blast.touched)} of {_spell(blast.hosts)}" if blast.touched else "0"
-    return ", ".join([told, *others])
+    return ", ".join([told, *_spell_comings(blast)])
+
+
+def _spell_comings(blast: Blast) -> list[str]:
+    comings = (blast.joining, "new"), (blast.leaving, "gone")
+    return [f"{_spell(number)} {what}" for number, what in comings if number]
 
 
 def _spell_rules(blast: Blast) -> str:

@@ -1,0 +1,178 @@
+"""What a command line calls a state to its documents: a folder, an inventory, or a revision's.
+
+``compile`` runs on the way where an inventory is named. Where both sides of a comparison have a
+file with the same bytes, they share one value, so that nobody need look for a difference in it.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from schemas.document import load_host, load_mesh
+from schemas.problems import Problem, Problems
+from schemas.state import Documents, HostState, MeshState, Value
+from wormhole.statefolder import (
+    HOSTS_FOLDER,
+    MESH_FILE,
+    host_files_of,
+    is_state_folder,
+    list_host_files,
+    load_hosts,
+    read_document,
+)
+
+if TYPE_CHECKING:
+    from compiler.source import Source
+    from wormhole.git.reading import Place
+
+STDIN: Final = "-"
+
+
+class Loaded(Value, frozen=True, kw_only=True):
+    """A state, and what its compilation warns of."""
+
+    documents: Documents
+    warnings: tuple[Problem, ...] = ()
+
+
+def read_documents(text: str) -> Documents:
+    """Read the state that a text names: a state folder, an inventory, ``-``, or ``REV:PATH``.
+
+    What is there as a file or a folder wins over a revision.
+
+    Raises:
+        Problems: whatever is wrong with it.
+
+    """
+    return Reader().read(text).documents
+
+
+def split_revision(text: str) -> tuple[str, str] | None:
+    """Return the revision and the path of ``REV:PATH``; None for what is no such thing.
+
+    The first colon parts them: no revision's name has one (git-check-ref-format(1)).
+    """
+    if text == STDIN or os.path.lexists(text):
+        return None
+    revision, colon, path = text.partition(":")
+    return (revision, path) if colon and revision else None
+
+
+class Reader:
+    """Reads states that have much in common, each file of the same bytes once."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[bytes, HostState] = {}
+        self._meshes: dict[bytes, MeshState] = {}
+
+    def read(self, text: str) -> Loaded:
+        """Read the state that a text names; see :func:`read_documents`.
+
+        Raises:
+            Problems: whatever is wrong with it.
+
+        """
+        if found := split_revision(text):
+            return self._read_revision(*found)
+        if text != STDIN and is_state_folder(Path(text)):
+            return Loaded(documents=self._load_folder(Path(text)))
+        from wormhole.sources import read_sources  # noqa: PLC0415 - brings the compiler
+
+        return _compile(read_sources([text]))
+
+    def _read_revision(self, revision: str, path: str) -> Loaded:
+        from wormhole.git.reading import find_place, read_files  # noqa: PLC0415 - only for these
+
+        here = Path.cwd()
+        place = find_place(here, revision, path)
+        if MESH_FILE in place.blobs:
+            files = read_files(here, place, _state_files(place))
+            return Loaded(documents=self._load_files(place, files))
+        names = _inventory_files(place)
+        return _compile(tuple(_make_sources(place, read_files(here, place, names))))
+
+    def _load_folder(self, folder: Path) -> Documents:
+        path = folder / MESH_FILE
+        mesh = self._load_mesh(read_document(path), str(path))
+        place = folder / HOSTS_FOLDER
+        hosts = load_hosts(
+            str(place),
+            list_host_files(folder),
+            lambda name: read_document(place / name),
+            self._load_host,
+        )
+        return _join(mesh, hosts)
+
+    def _load_files(self, place: "Place", files: Mapping[str, bytes]) -> Documents:
+        from wormhole.git.reading import join  # noqa: PLC0415 - imported by now
+
+        mesh = self._load_mesh(files[MESH_FILE], join(place, MESH_FILE))
+        names = [name.removeprefix(f"{HOSTS_FOLDER}/") for name in files if name != MESH_FILE]
+        hosts = load_hosts(
+            join(place, HOSTS_FOLDER),
+            names,
+            lambda name: files[f"{HOSTS_FOLDER}/{name}"],
+            self._load_host,
+        )
+        return _join(mesh, hosts)
+
+    def _load_host(self, content: bytes, file: str) -> HostState:
+        if content not in self._hosts:
+            self._hosts[content] = load_host(content, file)
+        return self._hosts[content]
+
+    def _load_mesh(self, content: bytes, file: str) -> MeshState:
+        if content not in self._meshes:
+            self._meshes[content] = load_mesh(content, file)
+        return self._meshes[content]
+
+
+def _join(mesh: MeshState, hosts: tuple[HostState, ...]) -> Documents:
+    by_name = sorted(hosts, key=lambda host: host.name)
+    return Documents(mesh=mesh, hosts={host.name: host for host in by_name})
+
+
+def _state_files(place: "Place") -> list[str]:
+    """Return the documents of a state: the mesh's, and those in its hosts' folder."""
+    folder = f"{HOSTS_FOLDER}/"
+    inside = [path.removeprefix(folder) for path in place.blobs if path.startswith(folder)]
+    names = host_files_of(name for name in inside if "/" not in name)
+    return [MESH_FILE, *(f"{folder}{name}" for name in names)]
+
+
+def _inventory_files(place: "Place") -> list[str]:
+    from wormhole.sources import SUFFIXES, is_inventory_file  # noqa: PLC0415 - brings the compiler
+
+    if place.is_file:
+        return [""]
+    names = [
+        path
+        for path in place.blobs
+        if is_inventory_file(path.rpartition("/")[2])
+        and not any(folder.startswith(".") for folder in path.split("/"))
+    ]
+    if not names:
+        rule = (
+            f"neither a state folder (no {MESH_FILE}) nor an inventory (no {', '.join(SUFFIXES)})"
+        )
+        raise Problems.one(rule, file=place.name)
+    return names
+
+
+def _make_sources(place: "Place", files: Mapping[str, bytes]) -> "Iterator[Source]":
+    from compiler.source import Source  # noqa: PLC0415 - only where an inventory is read
+    from wormhole.git.reading import join  # noqa: PLC0415 - imported by now
+    from wormhole.sources import decode  # noqa: PLC0415 - as above
+
+    for path, content in files.items():
+        name = join(place, path)
+        yield Source(name=name, text=decode(name, content))
+
+
+def _compile(sources: "tuple[Source, ...]") -> Loaded:
+    from compiler.compile import compile_mesh  # noqa: PLC0415 - only where an inventory is read
+    from compiler.parse import parse  # noqa: PLC0415
+
+    inventory = parse(sources)
+    return Loaded(documents=compile_mesh(inventory), warnings=inventory.warnings)
