@@ -9,6 +9,7 @@ from wormhole.commands import (
     apply,
     confirm,
     destroy,
+    diff,
     install_cni,
     inventory,
     keygen,
@@ -46,6 +47,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "compile": compile_documents,
     "show": show,
     "render": render,
+    "diff": diff,
     "trace": trace,
     "plan": plan,
     "apply": apply,
@@ -60,7 +62,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
 
 _GROUPS: Final = (
     ("On each host, once", ("keygen", "install-cni")),
-    ("Anywhere, from files", ("validate", "compile", "show", "render", "trace", "schema")),
+    ("Anywhere, from files", ("validate", "compile", "show", "render", "diff", "trace", "schema")),
     ("On the host", ("plan", "apply", "confirm", "status", "destroy")),
     ("In a cluster", ("agent", "psk", "inventory")),
 )
