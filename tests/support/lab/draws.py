@@ -13,7 +13,8 @@ from lab.podranges import pod_ranges
 from lab.shootingrange import ShootingRange
 from lab.shots import Shot
 from review.model.packet import Entry, Packet, Protocol, Start
-from schemas.state import Documents, HostState, IptablesVariant
+from review.model.surroundings import Surroundings
+from schemas.state import Documents, HostState, IptablesVariant, Verdict
 from schemas.values import Endpoint, NodeName, Prefix
 
 _OVERLAYS: Final = (
@@ -40,6 +41,20 @@ class Ground:
     overlay: tuple[Prefix, ...]
     pods: dict[NodeName, tuple[tuple[str, ...], ...]]
     """Each pod's addresses, with their lengths."""
+
+
+def draw_surroundings(rng: Random) -> Surroundings:
+    """Draw what documents are silent about, and hosts have one way or the other."""
+    bridge = str(rng.randint(0, 1))
+    return Surroundings(
+        forward_policy=rng.choice([Verdict.ACCEPT, Verdict.DROP]),
+        sysctls={
+            "net.bridge.bridge-nf-call-iptables": bridge,
+            "net.bridge.bridge-nf-call-ip6tables": bridge,
+            "net.ipv4.conf.all.rp_filter": rng.choice(["0", "0", "1", "2"]),
+        },
+        everybody_spoke=True,
+    )
 
 
 def draw_inventory(rng: Random, hosts: ShootingRange, variant: IptablesVariant) -> Inventory:
@@ -114,6 +129,11 @@ def _draw_between(rng: Random, first: str, last: str) -> str:
     return str(type(ip_address(first))(number))
 
 
+def is_for_many(address: str) -> bool:
+    """Whether an address is multicast, or IPv4's broadcast to whoever is on the link."""
+    return ip_address(address).is_multicast or address == "255.255.255.255"
+
+
 class Aim:
     """Draws shots at everything that is there, and at much that is not."""
 
@@ -141,12 +161,15 @@ class Aim:
             source = rng.choice(self._anything(ipv6=ipv6))
         else:
             source = rng.choice(own)
+        if entry is Entry.POD and not self._may_forge(name, pod, source):
+            return None
         destination = self._draw_destination(name, ipv6=ipv6)
         protocol = rng.choice(list(Protocol))
         if not source and protocol is Protocol.TCP:
             protocol = Protocol.UDP
-        mine = {address for each in own for address in [each]}
-        if destination in mine and entry in {Entry.POD, Entry.PEER}:
+        if source not in own and entry is Entry.POD and is_for_many(destination):
+            return None  # A process cannot: the source tells IPv4 which device to take.
+        if destination in own and entry in {Entry.POD, Entry.PEER}:
             return None
         icmp = protocol is Protocol.ICMP
         packet = Packet(
@@ -162,6 +185,21 @@ class Aim:
         return Shot(
             token=token, packet=packet, start=Start(host=name, entry=entry, peer=peer), pod=pod
         )
+
+    def _may_forge(self, name: NodeName, pod: int, source: str) -> bool:
+        """Whether the model takes a packet of this source for one of this pod's.
+
+        A start names no pod: the sender is one in whose subnet the source is, or else one of the
+        first of the family. Pods of other subnets send the same packet another way.
+        """
+        ranges = [
+            (index, ip_address(first), ip_address(last))
+            for index, first, last in pod_ranges(self._ground.documents.hosts[name])
+        ]
+        number, (own, *_) = ip_address(source), self._of_pod(name, pod, ipv6=":" in source)
+        same = [each for each in ranges if each[1].version == number.version]
+        meant = [each for each in same if int(each[1]) <= int(number) <= int(each[2])] or same
+        return int(meant[0][1]) <= int(ip_address(own)) <= int(meant[0][2])
 
     def _draw_size(self, entry: Entry, peer: NodeName | None) -> int:
         rng = self._rng
@@ -185,8 +223,18 @@ class Aim:
                 peer, ipv6=ipv6
             )
         if entry is Entry.HOST:
-            return ["", "", *self._of_host(name, ipv6=ipv6), self._hosts.underlay[name][ipv6]]
+            underlay = self._known_underlay(ipv6=ipv6).get(name, "")
+            return ["", "", *self._of_host(name, ipv6=ipv6), underlay]
         return [OUTSIDE[ipv6][0]]
+
+    def _known_underlay(self, *, ipv6: bool) -> dict[NodeName, str]:
+        """Return the addresses on the wire that documents tell of: those of endpoints."""
+        return {
+            name: peer.endpoint.rpartition(":")[0].strip("[]")
+            for peers in self._ground.documents.mesh.peer_groups.values()
+            for name, peer in peers.items()
+            if peer.endpoint is not None and ("[" in peer.endpoint) is ipv6
+        }
 
     def _of_pod(self, name: NodeName, pod: int, *, ipv6: bool) -> list[str]:
         given = self._ground.pods[name][pod]
@@ -203,7 +251,7 @@ class Aim:
         some = [a for name in hosts for i in range(2) for a in self._of_pod(name, i, ipv6=ipv6)]
         some += [a for name in hosts for a in self._of_host(name, ipv6=ipv6)]
         some += [self._unused(name, ipv6=ipv6) for name in hosts]
-        some += [self._hosts.underlay[name][ipv6] for name in hosts]
+        some += self._known_underlay(ipv6=ipv6).values()
         some += OUTSIDE[ipv6]
         some.append(self._unallocated(ipv6=ipv6))
         return [each for each in some if each] or [rng.choice(OUTSIDE[ipv6])]
@@ -229,4 +277,4 @@ class Aim:
             return rng.choice(pods)
         if kind < 0.97:
             return rng.choice(self._anything(ipv6=ipv6))
-        return rng.choice(("ff0e::1", "ff02::1") if ipv6 else ("224.0.0.9", "255.255.255.255"))
+        return rng.choice(("ff02::1",) if ipv6 else ("224.0.0.1", "255.255.255.255"))

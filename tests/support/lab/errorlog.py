@@ -20,7 +20,7 @@ RULES: Final = f"""
 table inet shots {{
   chain errors {{
     type filter hook output priority -400;
-    meta l4proto {{ icmp, icmpv6 }} log group {_GROUP} snaplen 1500
+    meta l4proto {{ icmp, icmpv6 }} log group {_GROUP} snaplen 1500 queue-threshold 1
   }}
 }}
 """

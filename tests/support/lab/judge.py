@@ -1,17 +1,18 @@
 """Turn what was seen of a shot, and what the model tells of it, into outcomes that can be compared."""
 
 import errno
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from ipaddress import ip_address, ip_network
 from typing import Final
 
 from lab.datagrams import Kind
+from lab.draws import is_for_many
 from lab.ears import How, Sighting
-from lab.shootingrange import ETH, WG, ShootingRange
+from lab.shootingrange import ETH, OUTSIDE, WG, WIRE_PORT, ShootingRange
 from lab.shots import Shot
-from review.model.machine import UNKNOWN
+from review.model.machine import LOOPBACK, UNKNOWN
 from review.model.numbers import spell_address
 from review.model.packet import Entry
 from review.model.story import Fate, Stage, Story
@@ -40,10 +41,13 @@ class Outcome:
     source: str = ""
     """Where it was seen at its end; else empty."""
     destination: str = ""
+    clear: frozenset[str] = frozenset()
+    """The hosts that sent it in clear by the underlay, on whatever way."""
 
     def __str__(self) -> str:
         shown = f", {self.source} > {self.destination}" if self.source else ""
-        return f"{self.end} at {self.host}{shown}"
+        clear = f" (in clear from {' '.join(sorted(self.clear))})" if self.clear else ""
+        return f"{self.end} at {self.host}{shown}{clear}"
 
 
 _UNKNOWN: Final = {spell_address(UNKNOWN[ipv6], ipv6=ipv6) for ipv6 in (False, True)}
@@ -58,80 +62,129 @@ _PORT_UNREACHABLE: Final = {(3, 3), (1, 4)}
 _TOO_BIG: Final = {(3, 4), (2, 0)}
 
 
+class Trace:
+    """The sightings of one shot, sorted by what they mean."""
+
+    def __init__(self, shot: Shot, seen: Sequence[Sighting], hosts: ShootingRange) -> None:
+        self.shot = shot
+        self._hosts = hosts
+        self.own = [each for each in seen if each.datagram.kind is Kind.SHOT]
+        # A pod's own kernel says over its own loopback that it found no neighbour.
+        self.errors = [
+            each
+            for each in seen
+            if each.datagram.kind is Kind.ERROR
+            and each.datagram.error not in _PORT_UNREACHABLE
+            and (each.how is How.MADE or each.device == LOOPBACK)
+        ]
+        start = shot.start
+        self.begin = str(start.peer if start.entry is Entry.PEER else start.host)
+        self.out = {each.where: each for each in self._seen_at(ETH, How.LEAVING)}
+        self.clear = frozenset(self.out)
+        self.entered = Counter(each.where for each in self._seen_at(WG, How.LEAVING))
+        self.came = Counter(each.where for each in self._seen_at(WG, How.COMING))
+        taken = Counter(each.where for each in self._seen_at(ETH, How.COMING))
+        if is_for_many(shot.packet.destination):
+            taken.clear()  # Everybody on the wire hears it, and it has left all the same.
+        elif start.entry is Entry.OUTSIDE:
+            taken[self.begin] -= 1
+        self.visits = self.came + taken + Counter([self.begin])
+        self.arrived_later = {where for where, count in (self.came + taken).items() if count > 0}
+
+    def _seen_at(self, device: str, how: How) -> list[Sighting]:
+        return [
+            each
+            for each in self.own
+            if each.where in self._hosts.hosts and (each.device, each.how) == (device, how)
+        ]
+
+    def judge(self) -> Outcome:
+        """Return how it ended."""
+        return self._arrival() or self._refusal() or self._disappearance()
+
+    def _arrival(self) -> Outcome | None:
+        for each in self.own:
+            if each.how is How.DELIVERED and each.where != OUTSIDE:
+                return self._end(End.DELIVERED, each.where.partition("/")[0], each)
+        for each in self.own:
+            for_many = is_for_many(each.datagram.destination)
+            host, _, pod = each.where.partition("/pod")
+            at_other_pod = pod and (host != self.shot.start.host or pod != str(self.shot.pod))
+            if for_many and each.how is How.COMING and at_other_pod:
+                return self._end(End.DELIVERED, host, each)
+        for each in self.own:
+            if each.how is How.CAUGHT and each.device != WIRE_PORT:
+                host = self._hosts.host_of_port(each.device)
+                if self._hosts.is_for_pods(host, each.datagram.destination):
+                    return self._end(End.DELIVERED, host, each)
+                return Outcome(end=End.REFUSED, host=host, clear=self.clear)
+        return None
+
+    def _refusal(self) -> Outcome | None:
+        for each in self.errors:
+            end = End.TOO_BIG if each.datagram.error in _TOO_BIG else End.REFUSED
+            return Outcome(end=end, host=each.where.partition("/")[0], clear=self.clear)
+        if self.shot.error:
+            end = _ERRNOS.get(self.shot.error, End.SILENT)
+            return Outcome(end=end, host=self.begin, clear=self.clear)
+        return None
+
+    def _disappearance(self) -> Outcome:
+        """Tell from where it was last why nobody saw it again."""
+        clear = Counter(each.where for each in self._seen_at(ETH, How.LEAVING))
+        if stayed := self.visits - self.entered - clear:
+            return Outcome(end=End.SILENT, host=min(stayed), clear=self.clear)
+        if self.entered.total() > self.came.total():
+            later = set(self.entered) & self.arrived_later
+            return Outcome(end=End.TUNNEL, host=min(later or self.entered), clear=self.clear)
+        host = min(self.clear & self.arrived_later or self.clear)
+        return self._end(End.OUT, host, self.out[host])
+
+    def _end(self, end: End, host: str, seen: Sighting) -> Outcome:
+        return Outcome(
+            end=end,
+            host=host,
+            source=seen.datagram.source,
+            destination=seen.datagram.destination,
+            clear=self.clear,
+        )
+
+
 def observe(shot: Shot, seen: Sequence[Sighting], hosts: ShootingRange) -> Outcome:
     """Return how a shot ended in the laboratory."""
-    own = [each for each in seen if each.datagram.kind is Kind.SHOT]
-    if out := _first_out(shot, own, hosts):
-        return _outcome(End.OUT, out.where, out)
-    for each in own:
-        if each.how is How.DELIVERED and each.where != "outside":
-            return _outcome(End.DELIVERED, each.where.partition("/")[0], each)
-        if each.how is How.CAUGHT and each.device != "wire":
-            host = hosts.host_of_port(each.device)
-            end = End.DELIVERED if hosts.is_for_pods(host, each.datagram.destination) else End.REFUSED
-            return _outcome(end, host, each) if end is End.DELIVERED else Outcome(end=end, host=host)
-    last = _last_host(shot, own, hosts)
-    for each in seen:
-        if each.how is How.MADE and each.datagram.error not in _PORT_UNREACHABLE:
-            end = End.TOO_BIG if each.datagram.error in _TOO_BIG else End.REFUSED
-            return Outcome(end=end, host=each.where)
-    if shot.error:
-        return Outcome(end=_ERRNOS.get(shot.error, End.SILENT), host=shot.start.host)
-    entered = [each.where for each in own if (each.device, each.how) == (WG, How.LEAVING)]
-    left = [each.where for each in own if (each.device, each.how) == (WG, How.COMING)]
-    if len(entered) > len(left):
-        return Outcome(end=End.TUNNEL, host=last)
-    return Outcome(end=End.SILENT, host=last)
-
-
-def _outcome(end: End, host: str, seen: Sighting) -> Outcome:
-    datagram = seen.datagram
-    return Outcome(end=end, host=host, source=datagram.source, destination=datagram.destination)
-
-
-def _first_out(shot: Shot, own: Iterable[Sighting], hosts: ShootingRange) -> Sighting | None:
-    """Return where it first left a host in clear: others may have passed it on."""
-    passed_on = {
-        each.where
-        for each in own
-        if (each.device, each.how) == (ETH, How.COMING)
-        and not (shot.start.entry is Entry.OUTSIDE and each.where == shot.start.host)
-    }
-    for each in own:
-        if each.where in hosts.hosts and (each.device, each.how) == (ETH, How.LEAVING):
-            if each.where not in passed_on:
-                return each
-    return None
-
-
-def _last_host(shot: Shot, own: Iterable[Sighting], hosts: ShootingRange) -> str:
-    """Return where it was last: a packet goes from host to host by the tunnel."""
-    first = shot.start.peer if shot.start.entry is Entry.PEER else shot.start.host
-    came = {each.where for each in own if (each.device, each.how) == (WG, How.COMING)}
-    went = {each.where for each in own if (each.device, each.how) == (WG, How.LEAVING)}
-    ends = came - went
-    if ends:
-        return sorted(ends)[0]
-    onward = went & came
-    return sorted(onward)[0] if onward else str(first)
+    return Trace(shot, seen, hosts).judge()
 
 
 def predict(story: Story, shot: Shot) -> Outcome:
     """Return how the model says that it ends, as far as a laboratory can see."""
     last = story.steps[-1] if story.steps else None
-    host = story.host
-    match story.fate:
-        case Fate.DELIVERED:
-            return _arrived(End.DELIVERED, story)
-        case Fate.LEFT | Fate.LEAKED:
-            return _arrived(End.OUT, story)
-        case Fate.TOO_BIG:
-            return Outcome(end=End.TOO_BIG, host=host)
-        case Fate.UNREACHABLE | Fate.DROPPED | Fate.LOST:
-            if last is not None and last.stage in {Stage.ENCRYPT, Stage.UNDERLAY, Stage.DECRYPT}:
-                return Outcome(end=End.TUNNEL, host=_entered(story, shot))
-            end = End.REFUSED if story.fate is Fate.UNREACHABLE else End.SILENT
-            return Outcome(end=end, host=host)
+    clear = frozenset(
+        step.host
+        for step in story.steps
+        if step.stage is Stage.DELIVER and step.decision.startswith("leaves by")
+    )
+    arrived, host = story.arrived, story.host
+    if story.fate in {Fate.DELIVERED, Fate.LEFT, Fate.LEAKED}:
+        end = End.DELIVERED if story.fate is Fate.DELIVERED else End.OUT
+        return Outcome(
+            end=end, host=host, source=arrived.source, destination=arrived.destination, clear=clear
+        )
+    if story.fate is Fate.TOO_BIG:
+        return Outcome(end=End.TOO_BIG, host=host, clear=clear)
+    if last is not None and last.stage in {Stage.ENCRYPT, Stage.UNDERLAY, Stage.DECRYPT}:
+        return Outcome(end=End.TUNNEL, host=_entered(story, shot), clear=clear)
+    end = End.REFUSED if story.fate is Fate.UNREACHABLE else End.SILENT
+    return Outcome(end=end, host=host, clear=clear)
+
+
+def returns_to_liar(story: Story, shot: Shot) -> bool:
+    """Whether a lie comes back to who told it, whose device is not as documents say meanwhile."""
+    later = [step.host for step in story.steps if step.host != shot.start.host]
+    return shot.start.entry is Entry.PEER and shot.start.peer in later + [
+        step.decision.partition(":")[0].removeprefix("for ")
+        for step in story.steps
+        if step.stage is Stage.ENCRYPT
+    ]
 
 
 def _entered(story: Story, shot: Shot) -> NodeName:
@@ -142,13 +195,6 @@ def _entered(story: Story, shot: Shot) -> NodeName:
     return shot.start.peer if shot.start.peer is not None else shot.start.host
 
 
-def _arrived(end: End, story: Story) -> Outcome:
-    arrived = story.arrived
-    return Outcome(
-        end=end, host=story.host, source=arrived.source, destination=arrived.destination
-    )
-
-
 def agree(predicted: Outcome, observed: Outcome, story: Story, hosts: ShootingRange) -> bool:
     """Whether an outcome is what the model says; an unknown underlay address may be the host's."""
     if predicted.source in _UNKNOWN:
@@ -156,16 +202,5 @@ def agree(predicted: Outcome, observed: Outcome, story: Story, hosts: ShootingRa
         theirs = {address for name in passed for address in hosts.underlay[name]}
         if observed.source not in theirs:
             return False
-        predicted = Outcome(
-            end=predicted.end,
-            host=predicted.host,
-            source=observed.source,
-            destination=predicted.destination,
-        )
+        predicted = replace(predicted, source=observed.source)
     return predicted == observed
-
-
-def is_inside(address: str, prefixes: Iterable[str]) -> bool:
-    """Whether an address is in one of some prefixes."""
-    number = ip_address(address)
-    return any(number in ip_network(prefix) for prefix in prefixes)

@@ -57,8 +57,11 @@ class Stack:
                 if ipv6
                 else (socket.IPPROTO_IP, _IP_PKTINFO, struct.pack("I4s4s", 0, source, b"\0" * 4))
             ]
-        if not ipv6:
-            discover = _PROBE if packet.dont_fragment else _OMIT
+        discover = _PROBE if packet.dont_fragment else _OMIT
+        if ipv6:
+            sender.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, discover)
+            sender.setsockopt(socket.IPPROTO_IPV6, _IPV6_DONTFRAG, int(packet.dont_fragment))
+        else:
             sender.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, discover)
         sender.sendmsg([body], extra, 0, (packet.destination, 0))
 
@@ -71,8 +74,6 @@ def _open(net: Net, number: int, *, ipv6: bool) -> socket.socket:
     if ipv6:
         level = socket.IPPROTO_IPV6
         sender.setsockopt(level, _IPV6_TRANSPARENT, 1)
-        sender.setsockopt(level, _IPV6_MTU_DISCOVER, _PROBE)
-        sender.setsockopt(level, _IPV6_DONTFRAG, 1)
         sender.setsockopt(level, socket.IPV6_MULTICAST_HOPS, _TTL)
         if number in {NUMBERS[True][Protocol.UDP], NUMBERS[True][Protocol.TCP]}:
             at = 6 if number == NUMBERS[True][Protocol.UDP] else 16

@@ -24,9 +24,10 @@ from lab.senders import Frames, Stack
 from lab.shots import Shot
 from lab.sockets import Net
 from review.model.packet import Entry, Packet, Protocol
+from review.model.surroundings import Surroundings
 from schemas.document import dump
 from schemas.resolve import resolve
-from schemas.state import Documents, ResolvedHost
+from schemas.state import Documents, IptablesVariant, ResolvedHost
 from schemas.values import NodeName, PublicKey
 
 Address = IPv4Address | IPv6Address
@@ -34,8 +35,8 @@ WG, BR, ETH = "wormhole-wg0", "wormhole-br0", "eth0"
 PODS: Final = 2
 """On each host."""
 OUTSIDE: Final = "outside"
-_WIRE_PORT: Final = "wire"
-QUIET: Final = 0.3
+WIRE_PORT: Final = "wire"
+QUIET: Final = 0.6
 """Seconds without a token after which nothing more will come."""
 LONGEST: Final = 6.0
 """Seconds to wait for quiet."""
@@ -59,11 +60,17 @@ if left or failed:
     sys.exit(f"left {left}, failed {failed}")
 """
 
-_QUIET_ERRORS: Final = {
-    "ipv4/icmp_ratemask": 0,
-    "ipv6/icmp/ratelimit": 0,
-}
+_ERRORS: Final = {"ipv4/icmp_ratemask": 0, "ipv6/icmp/ratelimit": 0}
 """Every packet that is refused is told of: the kernel would be silent after a few a second."""
+
+
+def _impatience(device: str) -> dict[str, int]:
+    """Return the settings with which a neighbour is missed after less than half a second, not three."""
+    return {
+        f"{family}/neigh/{device}/{name}": value
+        for family in ("ipv4", "ipv6")
+        for name, value in (("mcast_solicit", 1), ("retrans_time_ms", 400))
+    }
 
 
 class PodPlace:
@@ -124,7 +131,7 @@ class ShootingRange:
         )
         self.outside = self.lab.add_host(OUTSIDE, 200)
         net = self._own_net(Net.enter(OUTSIDE, self.outside.pid))
-        net.set_parameters(_QUIET_ERRORS)
+        net.set_parameters(_ERRORS)
         self.outside_frames = Frames(net, ETH)
         self._stack.callback(self.outside_frames.close)
         self._listen(net)
@@ -137,7 +144,7 @@ class ShootingRange:
     def _make_host(self, name: NodeName) -> None:
         host = self.lab.add_host(name, len(self.hosts) + 1)
         net = self._own_net(Net.enter(name, host.pid))
-        net.set_parameters(_QUIET_ERRORS)
+        net.set_parameters(_ERRORS)
         host.run("nft", "-f", "-", stdin=RULES)
         self._listen(net)
         add_errors(self.ears, net)
@@ -153,8 +160,9 @@ class ShootingRange:
         net = self._own_net(Net.make(f"{host.name}/pod{index}"))
         pod = PodPlace(net, host, index)
         self._stack.callback(pod.stack.close)
-        net.set_parameters({**_QUIET_ERRORS, "ipv6/conf/default/accept_dad": 0})
+        net.set_parameters({**_ERRORS, "ipv6/conf/default/accept_dad": 0})
         _plug(host, pod.port, net, ETH)
+        net.set_parameters(_impatience(ETH))
         self._listen(net)
         return pod
 
@@ -162,7 +170,7 @@ class ShootingRange:
         net = self._own_net(Net.make("catcher"))
         net.set_parameters({"ipv6/conf/all/disable_ipv6": 1, "ipv6/conf/default/disable_ipv6": 1})
         self.catcher = Catcher(net, self.ears)
-        _plug(self.lab.router, "catch", net, _WIRE_PORT)
+        _plug(self.lab.router, "catch", net, WIRE_PORT)
         self.lab.router.ip(f"link set catch master {WIRE} up")
         for host in self.hosts.values():
             _plug(host, "catch", net, f"h{host.number}")
@@ -176,6 +184,8 @@ class ShootingRange:
         """Put the documents in place, by the real applier, and plug the pods in."""
         with ThreadPoolExecutor(max_workers=2) as pool:
             list(pool.map(lambda name: self._apply(name, documents), self.hosts))
+        for name in self.hosts:
+            self.nets[name].set_parameters(_impatience(BR))
         self._ranges = {
             name: [(ip_address(first), ip_address(last)) for _, first, last in pod_ranges(host)]
             for name, host in documents.hosts.items()
@@ -184,11 +194,25 @@ class ShootingRange:
     def _apply(self, name: NodeName, documents: Documents) -> None:
         host = self.hosts[name]
         host.sh(
-            f"wg show {WG} peers 2>/dev/null | while read -r key; do"
+            f"ip link delete {BR} 2>/dev/null || true; wg show {WG} peers 2>/dev/null | while read -r key; do"
             f" wg set {WG} peer $key remove; done"
         )
         resolved = resolve(documents.mesh, documents.hosts[name])
         _apply_to(host, resolved)
+
+    def surround(self, around: Surroundings, variant: IptablesVariant) -> None:
+        """Give every host the settings that documents are silent about."""
+        policy = f"-P FORWARD {around.forward_policy.value.upper()}"
+        for name, host in self.hosts.items():
+            parameters = {
+                key.removeprefix("net.").replace(".", "/"): int(value) for key, value in around.sysctls.items()
+            }
+            self.nets[name].set_parameters(parameters)
+            host.sh(
+                "for tool in iptables ip6tables; do"
+                " for variant in nft legacy; do $tool-$variant -P FORWARD ACCEPT; done;"
+                f" $tool-{variant.value} {policy}; done"
+            )
 
     def plug_all(
         self, documents: Documents, pods: Mapping[NodeName, Sequence[Sequence[str]]]
@@ -201,7 +225,7 @@ class ShootingRange:
     def _take(self, documents: Documents) -> None:
         everyone = {OUTSIDE: (self.outside.ipv4, self.outside.ipv6), **self.underlay}
         on_wire = {address for pair in everyone.values() for address in pair}
-        self.catcher.taken[_WIRE_PORT] = on_wire | {ROUTER_IPV4, ROUTER_IPV6}
+        self.catcher.taken[WIRE_PORT] = on_wire | {ROUTER_IPV4, ROUTER_IPV6}
         for name, host in self.hosts.items():
             document = documents.hosts[name]
             own = [*document.bridge.addresses, *document.wireguard.addresses]

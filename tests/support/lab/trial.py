@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -69,7 +70,7 @@ class Session:
         self._client.stop()
         self._server.stop()
         moments = self._moments()
-        return max(later - one for one, later in zip(moments, moments[1:], strict=False))
+        return max(later - one for one, later in pairwise(moments))
 
     def _moments(self) -> list[float]:
         return [float(line) for line in self._log.read_text().splitlines(keepends=True)[:-1]]
@@ -84,7 +85,7 @@ def slow_down(host: LabHost) -> Path:
 
     Only for processes with the environment variable ``PATH`` that this gives the host.
     """
-    folder = "/run/slow"
+    folder = "/var/lib/slow"
     variant = "iptables-nft-restore"
     restore = host.sh(f"command -v {variant}").strip()
     script = _SLOW.format(restore=restore, folder=folder)
