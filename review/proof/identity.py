@@ -111,9 +111,10 @@ def _list_targets(world: World, name: NodeName, *, ipv6: bool) -> Iterator[str]:
     here = world.lax.machines[name]
     yield from world.pods_of(here, ipv6=ipv6)
     yield from own_addresses(here, ipv6=ipv6)
-    for other, machine in world.lax.machines.items():
-        if other != name:
-            yield from world.pods_of(machine, ipv6=ipv6)[:1]
+    for each in world.hosts:
+        for other in each.names[:2]:
+            if other != name:
+                yield from world.pods_of(world.lax.machines[other], ipv6=ipv6)[:1]
     yield _OUTSIDE[ipv6]
 
 

@@ -11,24 +11,24 @@ Walked where hosts let through whatever our rules do. Chains that are called las
 others accept before never comes to them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import combinations, product
 
+from msgspec.structs import replace
+
 from review.model.machine import Machine
-from review.model.network import Network, replace_machines
 from review.model.packet import Entry, Packet, Start
 from review.model.story import Fate, Place, Story
+from review.proof.atlas import Atlas, whole_space
+from review.proof.belongings import list_spans
 from review.proof.blame import blame_leak
 from review.proof.claim import Claim, Counterexample
 from review.proof.failures import Failure, list_failures, without_late_chains
-from review.proof.world import World
+from review.proof.world import World, own_addresses
+from schemas.state import Value
 from schemas.values import NodeName
 
 _IN_CLEAR = frozenset({Fate.LEAKED, Fate.LEFT})
-
-Leak = tuple[Story, Machine]
-"""A packet that leaves in clear, and the host as it was then."""
-
 
 def find_leaks(world: World) -> Iterator[Counterexample]:
     """Yield a packet for each failure, and pair of failures, that lets one out."""
@@ -38,29 +38,81 @@ def find_leaks(world: World) -> Iterator[Counterexample]:
 
 def list_situations(world: World, name: NodeName) -> Iterator[tuple[Failure, ...]]:
     """Yield what may have failed on a host: nothing, one thing, two layers."""
-    peers = tuple(other for other in world.members if other != name)
+    peers = tuple(
+        other for each in world.classes for other in each.names[:2] if other != name
+    )
     failures = tuple(list_failures(world.documents.hosts[name], peers))
     yield ()
     yield from ((failure,) for failure in failures)
     yield from combinations([failure for failure in failures if failure.is_layer], 2)
 
 
-def find_leak(world: World, network: Network, name: NodeName) -> Story | None:
-    """Return a packet for the overlay that a host lets out in clear."""
+class Questions(Value, frozen=True, kw_only=True):
+    """What a host is asked in every situation: packets, and where each comes from."""
+
+    packets: tuple[tuple[Packet, Start], ...]
+
+
+def list_questions(world: World, name: NodeName) -> Questions:
+    """Return a packet for each answer that the host's own document can give.
+
+    Sources are told apart by the sources in rules, destinations by those in rules and by routes.
+    What the kernel refuses by itself is not asked: a packet that it drops leaks nowhere.
+    """
+    host = world.documents.hosts[name]
+    machine = world.lax.machines[name]
+    rules = [rule for chain in (*host.firewall.ipv4, *host.firewall.ipv6) for rule in chain.rules]
+    own = [*host.bridge.addresses, *host.wireguard.addresses]
+    sources = _make_atlas([*own, *(rule.source for rule in rules)])
+    routes = [route.destination for route in host.routes]
+    targets = _make_atlas([*own, *routes, *(rule.destination for rule in rules)])
+    peer = next((other for other in world.members if other != name), None)
+    asked: list[tuple[Packet, Start]] = []
     for ipv6 in world.families:
-        sources = world.all_of(ipv6=ipv6)
-        for target in world.overlay_of(ipv6=ipv6):
-            for entry, source in product((Entry.POD, Entry.HOST, Entry.OUTSIDE), sources):
-                packet = Packet(source=source, destination=target)
-                story = world.walk(network, packet, Start(host=name, entry=entry))
-                if story.fate in _IN_CLEAR:
-                    return story
+        spans = world.overlay_spans(ipv6=ipv6)
+        aims = world.spell(targets.pick(*spans), ipv6=ipv6)
+        names = world.spell(sources.pick(whole_space(ipv6=ipv6)), ipv6=ipv6)
+        pods = world.pods_of(machine, ipv6=ipv6)
+        senders = (
+            (Start(host=name, entry=Entry.POD), (*names, *pods)),
+            (Start(host=name, entry=Entry.HOST), own_addresses(machine, ipv6=ipv6)),
+            (Start(host=name, entry=Entry.OUTSIDE), names),
+            (
+                Start(host=name, entry=Entry.PEER, peer=peer),
+                world.pods_of(world.lax.machines[peer], ipv6=ipv6)
+                if peer in world.lax.machines
+                else (),
+            ),
+        )
+        asked += [
+            (Packet(source=source, destination=target), start)
+            for start, given in senders
+            for source, target in product(dict.fromkeys(given), aims)
+        ]
+    return Questions(packets=tuple(asked))
+
+
+def _make_atlas(texts: Iterable[str | None]) -> Atlas:
+    return Atlas(span for text in texts if text for span in list_spans(text))
+
+
+def find_leak(world: World, machine: Machine, questions: Questions) -> Story | None:
+    """Return a packet for the overlay that a host lets out in clear.
+
+    The host is alone in its network: what it encrypts is of no concern here.
+    """
+    network = replace(world.lax, machines={machine.name: machine})
+    for packet, start in questions.packets:
+        story = world.walk(network, packet, start)
+        if story.fate in _IN_CLEAR:
+            return story
     return None
 
 
 def _find_leaks_of(world: World, name: NodeName, hosts: int) -> Iterator[Counterexample]:
     """Yield the leaks of one host. What leaks already leaks after each further failure too."""
     host = world.documents.hosts[name]
+    questions = list_questions(world, name)
     told: set[Place] = set()
     fatal: list[frozenset[str]] = []
     for failures in list_situations(world, name):
@@ -71,7 +123,7 @@ def _find_leaks_of(world: World, name: NodeName, hosts: int) -> Iterator[Counter
         for failure in failures:
             machine = failure.happen(machine)
         world.situations += 1
-        story = find_leak(world, replace_machines(world.lax, [machine]), name)
+        story = find_leak(world, machine, questions)
         if story is None:
             continue
         fatal.append(names)

@@ -6,6 +6,9 @@ path is strict. Rules that accept and looser checks only add to what arrives.
 
 from collections.abc import Iterator
 from itertools import product
+from typing import Final
+
+from msgspec.structs import replace
 
 from review.model.machine import Machine
 from review.model.packet import Entry, Packet, Protocol, Start
@@ -16,7 +19,10 @@ from review.proof.world import World, own_addresses
 from schemas.state import Value
 from schemas.values import NodeName
 
-_SMALL = 60
+_SMALL: Final = 60
+"""Bytes of a TCP segment that opens a connection, about."""
+_NOTICE: Final = 576
+"""The longest ICMP error of IPv4 (RFC 1812, section 4.3.2.3)."""
 
 
 class Trip(Value, frozen=True, kw_only=True):
@@ -43,6 +49,8 @@ def lose(world: World, one: NodeName, other: NodeName, pairs: int) -> Iterator[C
     told = set()
     for trip in list_trips(world, one, other):
         story = world.walk(world.strict, trip.packet, trip.start)
+        if story.fate is Fate.TOO_BIG and story.host != one:
+            story = _send_smaller(world, trip, story)
         if not (trouble := find_trouble(story, trip)):
             continue
         place, fault = blame_loss(world, story, trip.target, trouble)
@@ -56,6 +64,23 @@ def lose(world: World, one: NodeName, other: NodeName, pairs: int) -> Iterator[C
                 fault=fault,
                 pairs=pairs,
             )
+
+
+def _send_smaller(world: World, trip: Trip, story: Story) -> Story:
+    """Do as a sender does who is told that his packet is too big for a host further on.
+
+    Hosts may have tunnels of different widths. Then whoever says so has to reach the sender
+    (RFC 1191, RFC 8201), and a packet of the size that was told has to arrive.
+    """
+    teller = world.strict.machines[story.host]
+    for address in own_addresses(teller, teller.tunnel, ipv6=":" in trip.packet.source)[:1]:
+        notice = Packet(source=address, destination=trip.packet.source, size=_NOTICE)
+        told = world.walk(world.strict, notice, Start(host=story.host, entry=Entry.HOST))
+        if told.fate is not Fate.DELIVERED:
+            return told
+    smallest = min(each.mtu for each in teller.links.values())
+    packet = replace(trip.packet, size=min(smallest, trip.packet.size))
+    return world.walk(world.strict, packet, trip.start)
 
 
 def list_trips(world: World, one: NodeName, other: NodeName) -> Iterator[Trip]:

@@ -104,8 +104,11 @@ class World:
 
     def overlay_of(self, *, ipv6: bool) -> tuple[str, ...]:
         """Return addresses of the overlay: pods', hosts', and nobody's."""
-        overlay = self.lax.surroundings.overlay[ipv6]
-        return self._pick(map(_span_of, overlay), ipv6=ipv6)
+        return self._pick(self.overlay_spans(ipv6=ipv6), ipv6=ipv6)
+
+    def overlay_spans(self, *, ipv6: bool) -> tuple[Span, ...]:
+        """Return what is never to be sent in clear."""
+        return tuple(map(_span_of, self.lax.surroundings.overlay[ipv6]))
 
     def all_of(self, *, ipv6: bool) -> tuple[str, ...]:
         """Return addresses of everywhere."""
