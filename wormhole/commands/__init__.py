@@ -10,12 +10,14 @@ from wormhole.commands import (
     confirm,
     destroy,
     diff,
+    graph,
     install_cni,
     inventory,
     keygen,
     plan,
     psk,
     render,
+    report,
     schema,
     show,
     status,
@@ -49,6 +51,8 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "render": render,
     "diff": diff,
     "trace": trace,
+    "graph": graph,
+    "report": report,
     "plan": plan,
     "apply": apply,
     "confirm": confirm,
@@ -62,7 +66,10 @@ COMMANDS: Final[Mapping[str, Command]] = {
 
 _GROUPS: Final = (
     ("On each host, once", ("keygen", "install-cni")),
-    ("Anywhere, from files", ("validate", "compile", "show", "render", "diff", "trace", "schema")),
+    (
+        "Anywhere, from files",
+        ("validate", "compile", "show", "render", "diff", "trace", "graph", "report", "schema"),
+    ),
     ("On the host", ("plan", "apply", "confirm", "status", "destroy")),
     ("In a cluster", ("agent", "psk", "inventory")),
 )
