@@ -29,12 +29,18 @@ _ENDINGS: Final = {
     Fate.LOST: "Lost: what {host} encrypted is understood by nobody.",
 }
 _HINTS: Final = {
-    Fate.LEAKED: "no rule stopped it where it left; this route led it there",
-    Fate.DROPPED: "this is what drops it",
-    Fate.UNREACHABLE: "this is what was asked for the way",
-    Fate.TOO_BIG: "this is how much fits; the sender is told so, if ICMP gets back to it",
-    Fate.LOST: "this is where the two sides do not agree",
+    (Fate.LEAKED, None): "no route there keeps it in the overlay, and no guard stopped it",
+    (Fate.DROPPED, None): "this drops it",
+    (Fate.DROPPED, Stage.ROUTE): "forwarding would be switched on here",
+    (Fate.DROPPED, Stage.DECRYPT): "this is what that peer may send from",
+    (Fate.UNREACHABLE, None): "this is where the way ends",
+    (Fate.UNREACHABLE, Stage.ROUTE): "no better route is there, and this one refuses it",
+    (Fate.UNREACHABLE, Stage.ENCRYPT): "no peer claims this address; is its node in the inventory?",
+    (Fate.UNREACHABLE, Stage.DELIVER): "these are the addresses that pods get there",
+    (Fate.TOO_BIG, None): "this is how much fits; the sender learns it if ICMP gets back",
+    (Fate.LOST, None): "this is where the two sides do not agree",
 }
+"""By how it ended, and who ended it; None stands for all others."""
 
 
 class View(Value, frozen=True, kw_only=True):
@@ -73,8 +79,9 @@ def give_hint(story: Story, view: View) -> str:
     step = _find_culprit(story)
     if step is None or step.by is None:
         return "hint: no document decides this; look at the host itself"
-    where = f"{view.spell(step.by)} ({spell_path(step.by.path)})"
-    return f"hint: look at {neutralise(where)}: {_HINTS[story.fate]}"
+    where = neutralise(f"{view.spell(step.by)} ({spell_path(step.by.path)})")
+    why = _HINTS.get((story.fate, step.stage)) or _HINTS[story.fate, None]
+    return f"hint: look at {where}: {why}"
 
 
 def is_good(story: Story) -> bool:
@@ -83,11 +90,12 @@ def is_good(story: Story) -> bool:
 
 
 def _find_culprit(story: Story) -> Step | None:
-    """Return the last decision that documents made; of a leak the route that led outside."""
-    stages = {Stage.ROUTE} if story.fate is Fate.LEAKED else set(Stage)
-    last = story.steps[-1]
-    named = (step for step in reversed(story.steps) if step.by is not None and step.stage in stages)
-    return last if last.by is not None else next(named, None)
+    """Return the last decision that documents made; of a leak rather the route that led outside."""
+    named = [step for step in story.steps if step.by is not None]
+    routes = [step for step in named if step.stage is Stage.ROUTE]
+    if story.fate is Fate.LEAKED and routes:
+        return routes[-1]
+    return named[-1] if named else None
 
 
 def _describe_packet(packet: Packet) -> str:

@@ -105,7 +105,7 @@ def _read_sender(network: Network, text: str, destination: str, *, ipv6: bool) -
 
 
 def _read_peer(network: Network, node: str, destination: str, *, ipv6: bool) -> tuple[Start, str]:
-    """A peer speaks to the host that has the destination."""
+    """Let a peer speak to the host that has the destination."""
     peer = _find_host(network, node, "--from", _SENDERS)
     owner = _read_owner(network, destination, path="--to")
     start = Start(host=owner.host, entry=Entry.PEER, peer=peer.name)

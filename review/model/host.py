@@ -176,7 +176,7 @@ def _leave(machine: Machine, flight: Flight, devices: Devices, around: Surroundi
 def _go_outside(machine: Machine, flight: Flight, out: InterfaceName, around: Surroundings) -> Fate:
     if around.covers(flight.destination, ipv6=flight.ipv6):
         decision = f"leaves by {out} in clear, and it is for the overlay"
-        flight.trail.append((machine.name, Stage.DELIVER, decision, None))
+        flight.trail.append((machine.name, Stage.DELIVER, decision, machine.at("routes")))
         return Fate.LEAKED
     flight.trail.append((machine.name, Stage.DELIVER, f"leaves by {out}, unencrypted", None))
     return Fate.LEFT

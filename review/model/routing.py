@@ -1,7 +1,7 @@
 """A packet and a host to the route that the kernel finds."""
 
 from review.model.flight import Flight
-from review.model.machine import Address, Machine, Way
+from review.model.machine import Address, Machine, Scope, Way
 from review.model.numbers import spell_prefix
 from review.model.story import Stage
 
@@ -23,7 +23,8 @@ def find_way_to(machine: Machine, number: int, *, ipv6: bool) -> Way | None:
 
 def note_own(machine: Machine, flight: Flight, own: Address) -> None:
     """Note that the local table has a packet's destination; it is asked first (rule 0)."""
-    decision = f"to this host: {flight.spell(own.number)} is {own.device}'s {own.scope} address"
+    what = "own" if own.scope is Scope.UNICAST else f"own {own.scope} address"
+    decision = f"to this host: {flight.spell(own.number)} is its {what}, on {own.device}"
     flight.trail.append((machine.name, Stage.ROUTE, decision, own.place))
 
 

@@ -110,8 +110,9 @@ def deliver_to_pod(machine: Machine, flight: Flight) -> Fate:
         return Fate.DELIVERED
     pods = machine.pods.find(flight.destination, ipv6=flight.ipv6)
     if pods is None:
-        decision = f"unreachable: nobody on {machine.bridge} answers for {address}: no pod gets it"
-        return _end(machine, flight, decision, machine.at("cni", "config"))
+        decision = f"unreachable: no pod gets {address}, so nobody on {machine.bridge} answers"
+        others = (each.place for each in machine.pods.ranges if each.addresses.ipv6 is flight.ipv6)
+        return _end(machine, flight, decision, next(others, machine.at("cni")))
     decision = f"reaches pod {address} by {machine.bridge}"
     flight.trail.append((machine.name, Stage.DELIVER, decision, pods.place))
     return Fate.DELIVERED

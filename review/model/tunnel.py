@@ -6,7 +6,6 @@ from review.model.peers import MESH_FILE
 from review.model.story import Fate, Place, Stage
 from schemas.values import NodeName
 
-
 _PEERS = Place(file=MESH_FILE, path=("peerGroups",))
 
 

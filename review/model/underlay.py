@@ -116,7 +116,7 @@ def _find_path(
         return failure._replace(why=f"{failure.why}; nor back: {other_failure.why}")
     spoke = there.keepalive or network.surroundings.everybody_spoke or there.name in flight.memory
     if not spoke:
-        why = f"{failure.why}: it must speak first, and no keepalive makes it"
+        why = f"{failure.why}: it must speak first (no keepalive)"
         return failure._replace(why=why)
     if there.keepalive:
         place: Place | None = there.at("wireguard", "persistentKeepalive")
