@@ -114,7 +114,7 @@ def compare_rendering(path: Path, documents: Documents) -> Disagreement:
             elif found != text:
                 differing.append(f"{host}/{name}")
         surplus += [each for each in _list_below(path, host) if each[len(host) + 1 :] not in texts]
-    for other in _folders_of_others(path, documents):
+    for other in _folders_of_others(path, documents) if path.is_dir() else ():
         surplus += _list_below(path, other)
     return Disagreement(
         differing=tuple(differing), missing=tuple(missing), surplus=tuple(sorted(surplus))

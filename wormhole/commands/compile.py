@@ -44,7 +44,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="Also write each host's native text to DIR/NODE/, and remove that of hosts that left.",
     )
-    parser.add_argument(
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--check",
+        action="store_true",
+        help="Write nothing, and exit 1 when STATE, and DIR of --render, are not exactly what the"
+        " inventory compiles to; names the files that differ, are missing or are surplus.",
+    )
+    what.add_argument(
         "--commit",
         action="store_true",
         help="Commit the state, and what --render wrote, in the git work tree that it lies in, with"
@@ -63,6 +70,9 @@ def run(arguments: argparse.Namespace) -> int:
     _refuse_rendering_into_the_state(arguments)
     inventory = parse(read_sources(arguments.inventory))
     documents = compile_mesh(inventory)
+    if arguments.check:
+        say_warnings(inventory.warnings, arguments.color)
+        return _check(arguments, documents)
     target = _choose_target(arguments, documents)
     result = write_state(arguments.output, documents.mesh, documents.hosts.values())
     say_warnings(inventory.warnings, arguments.color)
@@ -79,6 +89,29 @@ def run(arguments: argparse.Namespace) -> int:
     if target is not None:
         return _commit(target, documents, rendered, inventory.warnings, arguments.color)
     return Exit.OK
+
+
+def _check(arguments: argparse.Namespace, documents: "Documents") -> int:
+    from wormhole.disagreement import say_disagreement  # noqa: PLC0415 - as above
+    from wormhole.remarks import count, show_path  # noqa: PLC0415
+    from wormhole.rendering import compare_rendering  # noqa: PLC0415
+    from wormhole.statecheck import compare_state  # noqa: PLC0415
+
+    total = say_disagreement(arguments.output, compare_state(arguments.output, documents))
+    folders = show_path(arguments.output)
+    if arguments.render is not None:
+        total += say_disagreement(arguments.render, compare_rendering(arguments.render, documents))
+        folders += f" and {show_path(arguments.render)}"
+    what = "what the inventory compiles to"
+    if total:
+        out(f"{count(total, 'file')}: {folders} {_be(arguments)} not {what}: compile, and commit")
+        return Exit.CHANGES
+    out(f"ok: {folders} {_be(arguments)} {what}, {count(len(documents.hosts), 'host')}")
+    return Exit.OK
+
+
+def _be(arguments: argparse.Namespace) -> str:
+    return "is" if arguments.render is None else "are"
 
 
 def _refuse_rendering_into_the_state(arguments: argparse.Namespace) -> None:

@@ -77,23 +77,17 @@ def _render_all(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     from schemas.problems import Problems  # noqa: PLC0415 - as above
+    from wormhole.disagreement import say_disagreement  # noqa: PLC0415
     from wormhole.remarks import count, show_path  # noqa: PLC0415
     from wormhole.rendering import compare_rendering, read_rendered_state  # noqa: PLC0415
 
     if not arguments.all or arguments.output is None:
         raise Problems.one("compares a whole folder: give --all and -o DIR", path="--check")
     documents = read_rendered_state(arguments.state)
-    found = compare_rendering(arguments.output, documents)
-    for what, paths in (
-        ("differs", found.differing),
-        ("is missing", found.missing),
-        ("is no part of it", found.surplus),
-    ):
-        for path in paths:
-            out(f"{show_path(arguments.output / path)} {what}")
+    total = say_disagreement(arguments.output, compare_rendering(arguments.output, documents))
     folder, state = show_path(arguments.output), show_path(arguments.state)
-    if found.count:
-        out(f"{count(found.count, 'file')}: {folder} is not the rendering of {state}")
+    if total:
+        out(f"{count(total, 'file')}: {folder} is not the rendering of {state}")
         return Exit.CHANGES
     out(f"ok: {folder} is the rendering of {state}, {count(len(documents.hosts), 'host')}")
     return Exit.OK
