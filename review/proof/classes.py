@@ -114,7 +114,9 @@ def _spell(member: Member, entangled: bool) -> str:  # noqa: FBT001 - private, c
     entries = member.entries
     if entangled:
         return _encode([member.name, host, entries])
-    agrees = [host is not None and peer.public_key == host.wireguard.public_key for _, peer in entries]
+    agrees = [
+        host is not None and peer.public_key == host.wireguard.public_key for _, peer in entries
+    ]
     ports = [peer.endpoint and peer.endpoint.rpartition(":")[2] for _, peer in entries]
     ipv6 = [bool(peer.endpoint and "[" in peer.endpoint) for _, peer in entries]
     lengths = [(span.ipv6, span.last - span.first) for span in member.prefixes]

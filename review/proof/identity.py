@@ -68,9 +68,7 @@ def _list_local(world: World, name: NodeName) -> Iterator[Forgery]:
     )
 
 
-def _find(
-    world: World, network: Network, forgery: Forgery, pairs: int
-) -> Iterator[Counterexample]:
+def _find(world: World, network: Network, forgery: Forgery, pairs: int) -> Iterator[Counterexample]:
     told = set()
     for ipv6 in world.families:
         for source in _list_names(world, forgery, ipv6=ipv6):

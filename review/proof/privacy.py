@@ -30,6 +30,7 @@ from schemas.values import NodeName
 
 _IN_CLEAR = frozenset({Fate.LEAKED, Fate.LEFT})
 
+
 def find_leaks(world: World) -> Iterator[Counterexample]:
     """Yield a packet for each failure, and pair of failures, that lets one out."""
     for each in world.hosts:
@@ -38,9 +39,7 @@ def find_leaks(world: World) -> Iterator[Counterexample]:
 
 def list_situations(world: World, name: NodeName) -> Iterator[tuple[Failure, ...]]:
     """Yield what may have failed on a host: nothing, one thing, two layers."""
-    peers = tuple(
-        other for each in world.classes for other in each.names[:2] if other != name
-    )
+    peers = tuple(other for each in world.classes for other in each.names[:2] if other != name)
     failures = tuple(list_failures(world.documents.hosts[name], peers))
     yield ()
     yield from ((failure,) for failure in failures)

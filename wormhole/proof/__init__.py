@@ -1,0 +1,1 @@
+"""What the proof of documents needs of the rest: plans, files, words."""

@@ -1,0 +1,133 @@
+"""Counter-examples and contradictions to findings: each fault once, told by its worst consequence."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from review.model.packet import Packet, Protocol
+from review.model.story import Place, Story
+from review.proof.claim import Claim, Counterexample, Proof
+from schemas.problems import Problem, spell_path
+from wormhole.formats.finding import Finding, Rule, Severity
+from wormhole.formats.rules import build_finding, list_rules
+from wormhole.proof.places import Places
+from wormhole.remarks import count
+
+_SHOWN: Final = 3
+"""Consequences of a fault that are told; the others are counted."""
+
+_RULES: Final = (
+    Rule(id=Claim.PRIVACY, summary="No packet for the overlay leaves a host in clear"),
+    Rule(id=Claim.IDENTITY, summary="Nobody speaks in another's name"),
+    Rule(id=Claim.REACH, summary="Every pod and every host reaches every pod, through the tunnel"),
+)
+_ORDER: Final = {claim: index for index, claim in enumerate(Claim)}
+
+
+def list_check_rules() -> tuple[Rule, ...]:
+    """Return every rule that a check's findings may name."""
+    return (*_RULES, *list_rules())
+
+
+def list_findings(
+    proof: Proof, contradictions: Sequence[Problem], places: Places
+) -> tuple[Finding, ...]:
+    """Return a finding for each place at fault; what is known of it besides becomes its note."""
+    faults = _gather(proof.counterexamples)
+    left = list(contradictions)
+    findings = []
+    for examples in faults:
+        place = examples[0].place
+        same = [each for each in left if _is_about(each, place)]
+        left = [each for each in left if each not in same]
+        findings.append(_tell(examples, same, places))
+    for problem in left:
+        finding = build_finding(problem, Severity.ERROR)
+        findings.append(_with_line(finding, problem, places))
+    return tuple(findings)
+
+
+def _gather(examples: Sequence[Counterexample]) -> list[list[Counterexample]]:
+    """Return the examples of each place, the worst first; the worst place first."""
+    ordered = sorted(examples, key=lambda each: (_ORDER[each.claim], bool(each.situation)))
+    by_place: dict[Place, list[Counterexample]] = {}
+    for each in ordered:
+        by_place.setdefault(each.place, []).append(each)
+    return list(by_place.values())
+
+
+def _tell(examples: Sequence[Counterexample], same: Sequence[Problem], places: Places) -> Finding:
+    worst = examples[0]
+    path = spell_path(worst.place.path)
+    value = places.value_of(worst.place)
+    subject = " ".join(part for part in (path, repr(value) if value else "") if part)
+    return Finding(
+        severity=Severity.ERROR,
+        file=places.file_of(worst.place.file),
+        line=places.line_of(worst.place),
+        rule=worst.claim,
+        message=": ".join(part for part in (subject, worst.fault) if part),
+        notes=tuple(_list_notes(examples, same)),
+    )
+
+
+def _list_notes(examples: Sequence[Counterexample], same: Sequence[Problem]) -> Iterator[str]:
+    worst = examples[0]
+    yield _say_consequence(worst)
+    yield f"for example {describe_packet(worst.story.packet)}: {worst.story.fate}"
+    yield from describe_steps(worst.story)
+    others = list(dict.fromkeys(_say_consequence(each) for each in examples[1:]))
+    others = [each for each in others if each != _say_consequence(worst)]
+    for other in others[:_SHOWN]:
+        yield f"also: {other}"
+    if len(others) > _SHOWN:
+        yield f"and {len(others) - _SHOWN} more of this kind"
+    for rule in dict.fromkeys(each.rule for each in same):
+        yield f"by the rules of documents: {rule}"
+
+
+def _say_consequence(example: Counterexample) -> str:
+    when = f" when {example.situation}" if example.situation else ""
+    return f"{example.subject}{when}{_say_others(example)}"
+
+
+def _say_others(example: Counterexample) -> str:
+    others = example.pairs - 1
+    if not others:
+        return ""
+    noun = "pair" if example.claim is Claim.REACH else "case"
+    return f" ({count(others, f'more {noun}')} like it)"
+
+
+def describe_packet(packet: Packet) -> str:
+    """Return ``icmp from 10.244.0.10 to 10.244.1.10, 100 bytes``."""
+    opening = ", opening a connection" if packet.tcp_syn else ""
+    whole = ", not to be fragmented" if packet.dont_fragment else ""
+    protocol = packet.protocol.upper() if packet.protocol is not Protocol.ICMP else "ICMP"
+    way = f"from {packet.source} to {packet.destination}"
+    return f"{protocol} {way}, {packet.size} bytes{opening}{whole}"
+
+
+def describe_steps(story: Story) -> Iterator[str]:
+    """Yield a line for each decision, aligned."""
+    host = max((len(step.host) for step in story.steps), default=0)
+    stage = max((len(step.stage) for step in story.steps), default=0)
+    for step in story.steps:
+        yield f"  {step.host:<{host}}  {step.stage:<{stage}}  {step.decision}"
+
+
+def _is_about(problem: Problem, place: Place) -> bool:
+    """Whether a contradiction stands where a counter-example points, or around it."""
+    if problem.file != place.file:
+        return False
+    path = spell_path(place.path)
+    return path == problem.path or any(
+        longer.startswith(shorter) and longer[len(shorter)] in ".["
+        for shorter, longer in ((path, problem.path), (problem.path, path))
+        if shorter and len(longer) > len(shorter)
+    )
+
+
+def _with_line(finding: Finding, problem: Problem, places: Places) -> Finding:
+    from msgspec.structs import replace  # noqa: PLC0415 - one use
+
+    return replace(finding, file=places.file_of(problem.file))

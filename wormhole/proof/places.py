@@ -1,0 +1,77 @@
+"""A place in documents to its file, line and value, wherever the documents came from."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from msgspec import to_builtins
+
+from review.model.story import Place
+from schemas.document import dump, host_file_name
+from schemas.lines import locate
+from schemas.state import Documents
+from schemas.wording import show
+from wormhole.documentlines import DocumentLines
+from wormhole.statefolder import HOSTS_FOLDER, MESH_FILE, is_state_folder
+
+
+class _Finder(Protocol):
+    def find(self, place: Place) -> int: ...
+
+
+class Places:
+    """Looks into each document once, when it is first asked for."""
+
+    def __init__(self, state: str, documents: Documents) -> None:
+        folder = Path(state)
+        self._prefix = folder if is_state_folder(folder) else None
+        self._documents: Final = documents
+        self._values: dict[str, Any] = {}
+        self._lines: _Finder = (
+            DocumentLines(folder) if self._prefix is not None else _CompiledLines(documents)
+        )
+
+    def file_of(self, file: str) -> str:
+        """Return a file as the user named it; as it would be called, if it was only compiled."""
+        return str(self._prefix / file) if self._prefix is not None else file
+
+    def line_of(self, place: Place) -> int:
+        """Return the line of a value, or of what it is missing from."""
+        return self._lines.find(place)
+
+    def value_of(self, place: Place) -> str:
+        """Return what stands there; empty for a list, a mapping, and for what is not there."""
+        if place.file not in self._values:
+            self._values[place.file] = to_builtins(_document_of(self._documents, place.file))
+        value = self._values[place.file]
+        for step in place.path:
+            try:
+                value = value[step]
+            except (KeyError, IndexError, TypeError):
+                return ""
+        return "" if isinstance(value, dict | list) else show(value)
+
+
+class _CompiledLines:
+    """The lines that documents would have, were they written."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+        self._known: dict[str, Mapping[tuple[str | int, ...], int]] = {}
+
+    def find(self, place: Place) -> int:
+        """Return the line of a value, or of what it is missing from."""
+        if place.file not in self._known:
+            text = dump(_document_of(self._documents, place.file)).decode()
+            self._known[place.file] = dict(locate(text))
+        lines, path = self._known[place.file], place.path
+        while path and path not in lines:
+            path = path[:-1]
+        return lines.get(path, 0)
+
+
+def _document_of(documents: Documents, file: str) -> Any:  # noqa: ANN401 - either kind
+    if file == MESH_FILE:
+        return documents.mesh
+    names = {f"{HOSTS_FOLDER}/{host_file_name(name)}": name for name in documents.hosts}
+    return documents.hosts[names[file]]
