@@ -202,7 +202,7 @@ def _name_culprits(culprits: Sequence[str]) -> str:
 
 
 def _files_of(paths: Paths) -> tuple[Path, ...]:
-    return (paths.private_key, paths.masters)
+    return (paths.private_key, paths.masters, paths.pending, paths.reverted)
 
 
 def _open_folder(state: Path | None, node: str) -> FolderSource:

@@ -16,7 +16,9 @@ from wormhole.agent.turn import Hindrance, Turn
 HEARTBEAT: Final = 20.0
 """Seconds after which an idle loop shows that it is alive."""
 
-_PATIENT: Final = frozenset({Hindrance.NO_DOCUMENTS, Hindrance.HELD_BACK})
+_PATIENT: Final = frozenset(
+    {Hindrance.NO_DOCUMENTS, Hindrance.HELD_BACK, Hindrance.ON_TRIAL, Hindrance.NOT_CONFIRMED}
+)
 """What trying again does not mend: the source wakes the loop, or the moment has been set."""
 
 

@@ -166,6 +166,8 @@ class _LastTurn(Collector):
         yield _value("conflicts", "Foreign objects in the way.", len(find_conflicts(turn)))
         help_text = "Whether the host follows documents that it remembers."
         yield _value("documents_from_memory", help_text, turn.from_memory)
+        help_text = "Whether documents are withheld because nobody confirmed them."
+        yield _value("documents_withheld", help_text, turn.withheld)
         left_out = len({problem.object for problem in turn.desired.left_out})
         yield _value("left_out_objects", "Objects of others that are left out.", left_out)
         yield _value("fighting", "Whether somebody keeps undoing what is mended.", turn.fight)

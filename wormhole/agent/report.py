@@ -25,6 +25,8 @@ _NAME: Final = 320
 """Bytes of an object's ``Kind/name``; the schema says so too."""
 _KEYED: Final = frozenset({"wireguard", "peer", "link"})
 """Kinds whose objects must be in place for the pre-shared keys to be in use."""
+_KEPT_OUT: Final = frozenset({Hindrance.LOCKED, Hindrance.ON_TRIAL})
+"""Others have this host at the moment, so that nothing was looked at."""
 _AS_DESIRED: Final = "the host is as desired"
 
 
@@ -58,7 +60,7 @@ def make_report(turn: Turn, previous: Mapping[str, Any], version: str) -> Object
 
 def is_ready(turn: Turn, before: bool) -> bool:  # noqa: FBT001 - the answer to the same question before
     """Whether the last verify was good. A turn that another applier kept out verified nothing."""
-    return before if turn.hindrance is Hindrance.LOCKED else turn.verified
+    return before if turn.hindrance in _KEPT_OUT else turn.verified
 
 
 def count_connected(status: Status) -> int:
@@ -121,10 +123,10 @@ def _judge_ready(turn: Turn, old: Object | None) -> _Condition:
         reason, message = troubles[0].reason, troubles[0].message
     else:
         reason, message = "Conflict", describe_conflicts(find_conflicts(turn))
-    if turn.hindrance is Hindrance.LOCKED and old is not None:
+    if turn.hindrance in _KEPT_OUT and old is not None:
         status = ""  # nothing was looked at: what was last known stays
     else:
-        unknown = turn.hindrance in {Hindrance.UNOBSERVABLE, Hindrance.LOCKED, Hindrance.BUG}
+        unknown = turn.hindrance in {Hindrance.UNOBSERVABLE, Hindrance.BUG, *_KEPT_OUT}
         status = "Unknown" if unknown else "False"
     return _Condition(type="Ready", status=status, reason=reason, message=message)
 

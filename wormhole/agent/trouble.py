@@ -7,7 +7,7 @@ from typing import Final
 from applier.outcome import Failure, Outcome, Result
 from applier.plan import Change
 from schemas.state import Value
-from wormhole.agent.turn import Turn
+from wormhole.agent.turn import Hindrance, Turn
 from wormhole.agent.wording import clip, redact
 from wormhole.planview import describe_change
 from wormhole.remarks import count
@@ -67,6 +67,8 @@ def describe_conflicts(conflicts: tuple[Change, ...]) -> str:
 def _find_troubles(turn: Turn) -> Iterable[tuple[str, str]]:
     if turn.hindrance is not None:
         yield turn.hindrance, redact(turn.error) or "no reason was given"
+    if turn.withheld and turn.hindrance is not Hindrance.NOT_CONFIRMED:
+        yield Hindrance.NOT_CONFIRMED, f"{turn.withheld}; the last good documents stay"
     if turn.outcome is not None and turn.outcome.result in _REASONS:
         yield _REASONS[turn.outcome.result], redact(_describe_outcome(turn, turn.outcome))
         if turn.outcome.refused and turn.outcome.reverted is not None:

@@ -30,6 +30,10 @@ class Hindrance(StrEnum):
     """The kernel, or a tool, cannot do what is wanted."""
     LOCKED = "Locked"
     """Another applier, such as an operator's, holds the host's lock."""
+    ON_TRIAL = "OnTrial"
+    """An operator's change waits to be confirmed: it is his until then."""
+    NOT_CONFIRMED = "NotConfirmed"
+    """The host went back from what is wanted, to nothing at all: it is not tried again."""
     HELD_BACK = "HeldBack"
     """Drift was left for later, because somebody undoes each repair."""
     HOST_ERROR = "HostError"
@@ -56,6 +60,8 @@ class Turn(Value, frozen=True, kw_only=True):
     """What was converged to, or would have been. None: there are no documents at all."""
     from_memory: bool = False
     """``resolved`` is what this host remembers, because the source has nothing yet, or no more."""
+    withheld: str = ""
+    """Why what the source wants is not tried: this host went back from it, unconfirmed."""
     outcome: Outcome | None = None
     """None: nothing was compared. ``hindrance`` and ``error`` say why."""
     hindrance: Hindrance | None = None

@@ -24,7 +24,10 @@ LEFT_OUT: Final = 10
 """Objects that were left out which are named, each on its line."""
 
 _PASSING: Final = frozenset(
-    {"Waiting", Hindrance.LOCKED, Hindrance.HELD_BACK, Hindrance.NO_DOCUMENTS}
+    {
+        *("Waiting", Hindrance.LOCKED, Hindrance.ON_TRIAL, Hindrance.HELD_BACK),
+        *(Hindrance.NO_DOCUMENTS, Hindrance.NOT_CONFIRMED),
+    }
 )
 """What ends by itself, or begins every life of an agent: a warning, no error."""
 

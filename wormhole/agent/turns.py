@@ -3,17 +3,20 @@
 import logging
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
 from applier.converge import converge
-from applier.errors import HostError, Locked, Unobservable, Unsupported
+from applier.errors import HostError, Locked, Unconfirmed, Unobservable, Unsupported
 from applier.host import Host
 from applier.keys import load_key
 from applier.memory import load_applied
 from applier.outcome import Outcome
 from applier.paths import Paths
+from applier.pending.note import load_note, load_reverted
+from applier.pending.settle import settle
+from applier.pending.verdict import Moment
 from applier.plan import Plan
 from applier.status import Status, status_after
 from applier.vault import Vault
@@ -25,11 +28,17 @@ from wormhole import thishost
 from wormhole.agent.desired import Cause, Desired, Source
 from wormhole.agent.pace import Fights
 from wormhole.agent.turn import Hindrance, SourceKind, Turn
+from wormhole.trialview import say_reverted
 
 _LOG: Final = logging.getLogger("wormhole.agent")
 
 SHORTEST_CONSENT: Final = 12
 """Hex digits of a digest that name it well enough to allow what it would remove."""
+
+_ON_TRIAL: Final = (
+    "a change that an operator made is on trial: this host waits until it is confirmed or taken"
+    " back ('wormhole status' says how long)"
+)
 
 Facts = dict[str, Any]
 """What is known of a turn so far, by the fields of :class:`~wormhole.agent.turn.Turn`."""
@@ -41,6 +50,7 @@ class Doors:
 
     open_host: Callable[[Paths], AbstractContextManager[tuple[Host, Vault]]]
     hold_lock: Callable[[Paths], AbstractContextManager[None]]
+    read_moment: Callable[[Paths], Moment] = thishost.read_moment
 
 
 class TurnTaker:
@@ -91,6 +101,8 @@ class TurnTaker:
             facts |= _hinder(Hindrance.HELD_BACK, "each repair is being undone: it waits")
         except _NoKeyError as error:
             facts |= _hinder(Hindrance.NO_KEY, str(error))
+        except Unconfirmed:
+            facts |= _hinder(Hindrance.ON_TRIAL, _ON_TRIAL)
         except (HostError, Problems) as error:
             facts |= _hinder(_classify(error), str(error))
         except Exception as error:  # noqa: BLE001 - a bug in one turn must not end the others
@@ -108,16 +120,30 @@ class TurnTaker:
                 key = load_key(host, self._paths)[0]
             except Problems as error:
                 raise _NoKeyError(str(error)) from error
+            self._settle(host, vault)
             applied = load_applied(host, self._paths)
             facts["desired"] = desired = self._source.desired(key, applied)
-            facts["from_memory"] = desired.resolved is None
-            facts["resolved"] = resolved = desired.resolved or _refuse_former(applied, key)
+            former = _refuse_former(applied, key)
+            facts["withheld"] = _say_withheld(host, self._paths, desired.resolved)
+            facts["from_memory"] = desired.resolved is None or bool(facts["withheld"])
+            facts["resolved"] = resolved = former if facts["from_memory"] else desired.resolved
             if resolved is None:
-                facts |= _hinder(Hindrance.NO_DOCUMENTS, _say_why_nothing(desired))
+                facts |= _say_why_nothing(desired, facts["withheld"])
                 return
             with self._doors.hold_lock(self._paths):
+                self._settle(host, vault, locked=True)
                 facts["outcome"] = outcome = self._converge(host, vault, desired, resolved)
             facts["status"] = _look(host, resolved, outcome)
+
+    def _settle(self, host: Host, vault: Vault, *, locked: bool = False) -> None:
+        """Take back what was left on trial; raise Unconfirmed for what has its time."""
+        if load_note(host, self._paths) is None:
+            return
+        with nullcontext() if locked else self._doors.hold_lock(self._paths):
+            moment = self._doors.read_moment(self._paths)
+            reverted = settle(host, vault=vault, paths=self._paths, moment=moment)
+        if reverted is not None:
+            _LOG.warning("%s", say_reverted(reverted))
 
     def _converge(
         self, host: Host, vault: Vault, desired: Desired, resolved: ResolvedHost
@@ -188,8 +214,19 @@ def _is_allowed(desired: Desired, resolved: ResolvedHost) -> bool:
     return len(consent) >= SHORTEST_CONSENT and digest(resolved).startswith(consent)
 
 
-def _say_why_nothing(desired: Desired) -> str:
+def _say_withheld(host: Host, paths: Paths, resolved: ResolvedHost | None) -> str:
+    """Say why these documents are not tried; empty when they may be."""
+    reverted = load_reverted(host, paths)
+    if reverted is None or resolved is None or digest(resolved) != reverted.digest:
+        return ""
+    return f"{say_reverted(reverted)}; it is not tried again until it changes"
+
+
+def _say_why_nothing(desired: Desired, withheld: str) -> Facts:
+    if withheld:
+        return _hinder(Hindrance.NOT_CONFIRMED, withheld)
     if desired.problems:
-        return "; ".join(map(str, desired.problems))
+        return _hinder(Hindrance.NO_DOCUMENTS, "; ".join(map(str, desired.problems)))
     waiting = desired.waiting_for or "documents"
-    return f"there is nothing to converge to yet: waiting for {waiting}"
+    reason = f"there is nothing to converge to yet: waiting for {waiting}"
+    return _hinder(Hindrance.NO_DOCUMENTS, reason)

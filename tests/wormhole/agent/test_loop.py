@@ -93,6 +93,8 @@ def test_only_what_trying_again_may_mend_counts_as_failed() -> None:
     assert {each for each, failed in failures.items() if not failed} == {
         Hindrance.NO_DOCUMENTS,
         Hindrance.HELD_BACK,
+        Hindrance.ON_TRIAL,
+        Hindrance.NOT_CONFIRMED,
     }
     assert not is_failure(a_turn(outcome=fine))
     assert not is_failure(a_turn(outcome=Outcome(plan=PLAN, left=PLAN, refused="too much")))
