@@ -37,7 +37,7 @@ exit $code
 """
 
 
-def compile_cut(mesh: Mesh, host: LabHost, operator: LabHost) -> Path:
+def compile_cut(mesh: Mesh, host: LabHost, operator: LabHost, *, comment: str = "a slip") -> Path:
     """Return a copy of the compiled state in which a host drops all that an operator sends."""
     state = mesh.folder / "cut"
     shutil.copytree(mesh.state, state, dirs_exist_ok=True)
@@ -46,7 +46,7 @@ def compile_cut(mesh: Mesh, host: LabHost, operator: LabHost) -> Path:
     for family, source in (("ipv4", f"{operator.ipv4}/32"), ("ipv6", f"{operator.ipv6}/128")):
         for chain in document["firewall"][family]:
             if chain["name"] == "antispoof":
-                rule = {"comment": "a slip", "source": source, "verdict": "drop"}
+                rule = {"comment": comment, "source": source, "verdict": "drop"}
                 chain["rules"].insert(0, rule)
     path.write_text(json.dumps(document))
     return state
