@@ -99,7 +99,8 @@ def _masquerade(
     ``nf_nat_masquerade_ipv4`` takes the first by ``inet_select_addr``, ``nf_nat_masquerade_ipv6``
     asks source selection; a packet for which there is none is dropped.
     """
-    address = select_source(machine, flight.destination, out, ipv6=flight.ipv6)
+    to, ipv6 = flight.destination, flight.ipv6
+    address = select_source(machine, to, out, ipv6=ipv6, on_link=True)
     if address is None:
         _note(machine, flight, *by, Stage.NAT, f"dropped: {out} has no address to use")
         return Fate.DROPPED

@@ -44,12 +44,10 @@ def send(machine: Machine, flight: Flight, around: Surroundings) -> Fate | None:
         flight.source = flight.source or own.number
         out = LOOPBACK
     else:
-        way = find_way(machine, flight)
-        if way is None or way.device is None:
+        found = _find_exit(machine, flight)
+        if found is None:
             return Fate.UNREACHABLE
-        out = way.device
-        if flight.unbound:
-            _choose_source(machine, flight, out)
+        out = found
     devices = Devices(None, out)
     return (
         _fit(machine, flight, out, may_cut=not flight.packet.dont_fragment)
@@ -89,8 +87,35 @@ def _is_known(machine: Machine, flight: Flight) -> bool:
     )
 
 
-def _choose_source(machine: Machine, flight: Flight, out: InterfaceName) -> None:
-    address = select_source(machine, flight.destination, out, ipv6=flight.ipv6)
+def _find_exit(machine: Machine, flight: Flight) -> InterfaceName | None:
+    """Return the device that a process's packet leaves by; None when there is no way.
+
+    What IPv4 sends to many goes by the device that has the source, whatever the routes say
+    (``ip_route_output_key_hash_rcu``); RFC 1112 knew no other way to choose one.
+    """
+    many = is_for_many(machine, flight.destination, ipv6=flight.ipv6)
+    if many and not flight.ipv6 and not flight.unbound and _is_for_no_route(machine, flight):
+        own = machine.own[False].get(flight.source)
+        decision = f"unreachable: {flight.spell(flight.source)} is nobody's here"
+        if own is not None:
+            decision = f"by {own.device}: {flight.spell(flight.source)} is its address"
+        flight.trail.append((machine.name, Stage.ROUTE, decision, own.place if own else None))
+        return None if own is None else own.device
+    way = find_way(machine, flight)
+    if way is None or way.device is None:
+        return None
+    if flight.unbound:
+        _choose_source(machine, flight, way.device, on_link=way.connected)
+    return way.device
+
+
+def _is_for_no_route(machine: Machine, flight: Flight) -> bool:
+    """Whether it is multicast or the limited broadcast, which belong to no subnet."""
+    return flight.destination not in machine.own[False]
+
+
+def _choose_source(machine: Machine, flight: Flight, out: InterfaceName, *, on_link: bool) -> None:
+    address = select_source(machine, flight.destination, out, ipv6=flight.ipv6, on_link=on_link)
     if address is None:
         return
     flight.source = address.number

@@ -22,13 +22,29 @@ _OTHER_LABEL = 1
 
 
 def select_source(
-    machine: Machine, destination: int, device: InterfaceName, *, ipv6: bool
+    machine: Machine,
+    destination: int,
+    device: InterfaceName,
+    *,
+    ipv6: bool,
+    on_link: bool = False,
 ) -> Address | None:
-    """Return the address that the kernel picks for a socket that is not bound to one."""
+    """Return the address that the kernel picks for a socket that is not bound to one.
+
+    ``on_link``: the destination is a neighbour, and IPv4 prefers the address whose prefix it is in:
+    the kernel's own route names it (``fib_add_ifaddr``), and so does ``inet_select_addr``.
+    """
     candidates = [address for address in machine.addresses if address.ipv6 is ipv6]
     if ipv6:
         return max(reversed(candidates), key=_rank(destination, device), default=None)
-    return next(_in_order(candidates, device), None)
+    ordered = list(_in_order(candidates, device))
+    near = (address for address in ordered if on_link and _is_near(address, destination, device))
+    return next(near, next(iter(ordered), None))
+
+
+def _is_near(address: Address, destination: int, device: InterfaceName) -> bool:
+    host_bits = BITS[False] - address.length
+    return address.device == device and address.number >> host_bits == destination >> host_bits
 
 
 def _in_order(candidates: list[Address], device: InterfaceName) -> Iterator[Address]:
