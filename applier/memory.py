@@ -99,15 +99,18 @@ def store_joined(
         host.write_file(paths.applied, content, 0o600)
 
 
-def restore_attempted(host: Host, paths: Paths, names: Names | None) -> None:
-    """Let the note of an unfinished apply be what it was."""
-    content = _encode(names) if names else None
-    if host.read_file(paths.attempted) == content:
-        return
-    if content is None:
-        _remove(host, paths.attempted)
-    else:
-        host.write_file(paths.attempted, content, 0o600)
+def restore(
+    host: Host, paths: Paths, applied: ResolvedHost | None, attempted: Names | None
+) -> None:
+    """Let the memory be what it was, now that the host is."""
+    for path, now, then in (
+        (paths.applied, load_applied(host, paths), applied),
+        (paths.attempted, load_attempted(host, paths), attempted),
+    ):
+        if then is None:
+            _remove(host, path)
+        elif now != then:
+            host.write_file(path, _encode(then), 0o600)
 
 
 def forget_applied(host: Host, paths: Paths) -> None:

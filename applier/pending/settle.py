@@ -10,7 +10,7 @@ from applier.diff import state_of
 from applier.errors import HostError, NotGoneBack, Unconfirmed
 from applier.host import Host
 from applier.kinds import KINDS
-from applier.memory import forget_applied, restore_attempted, store_applied
+from applier.memory import forget_applied, restore, store_applied
 from applier.outcome import be_silent
 from applier.paths import Paths
 from applier.pending.note import (
@@ -83,7 +83,9 @@ def put_back(host: Host, note: Note, before: Situation, paths: Paths, moment: Mo
     if not reversal.complete:
         store_note(host, paths, replace(note, trouble=reversal.trouble))
         return reversal
-    restore_attempted(host, paths, note.attempted)
+    if note.previous is None:
+        forget_applied(host, paths)  # what parameters were before us, too
+    restore(host, paths, note.previous, note.attempted)
     _close(host, note, paths, why_back(note, moment))
     return reversal
 

@@ -6,6 +6,7 @@ from secrets import token_hex
 from msgspec.structs import replace
 
 from applier.host import Host
+from applier.kinds.sysctls import SYSCTLS
 from applier.memory import load_applied, load_attempted
 from applier.outcome import Outcome
 from applier.paths import Paths
@@ -50,7 +51,7 @@ class Trial:
 
         """
         previous = load_applied(self._host, self._paths)
-        if previous is None and any(found.owned for found in before.observed.values()):
+        if previous is None and _has_ours(before):
             raise Problems.one(
                 "this host does not remember what was applied, so that after a restart nobody"
                 " could go back: apply without --confirm, once",
@@ -87,3 +88,9 @@ class Trial:
         elif outcome.reverted:
             drop_note(self._host, self._paths)
             self.note = None
+
+
+def _has_ours(situation: Situation) -> bool:
+    """Whether anything of ours is on the host; a parameter that we want is everybody's."""
+    found = situation.observed.items()
+    return any(content.owned for kind, content in found if kind != SYSCTLS.name)
