@@ -3,6 +3,7 @@
 from typing import Final
 
 from applier.plan import Action, Change
+from schemas.problems import neutralise
 from wormhole.fieldview import FieldText, describe_difference, describe_value
 
 _TITLES: Final = {
@@ -35,13 +36,16 @@ def title_of(kind: str) -> str:
 
 
 def name_of(change: Change) -> str:
-    """Return what a reader calls the object: a peer by its node, all else by its key."""
+    """Return what a reader calls the object: a peer by its node, all else by its key.
+
+    A plan that was saved may come from anywhere, and says what it likes.
+    """
     if change.kind == "peer":
         for value in (change.after, change.before):
             node = value.get("node") if isinstance(value, dict) else getattr(value, "node", "")
             if node:
-                return str(node)
-    return change.key
+                return neutralise(str(node))
+    return neutralise(change.key)
 
 
 def fields_of(change: Change) -> tuple[FieldText, ...]:

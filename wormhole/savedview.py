@@ -19,13 +19,13 @@ _LINE: Final = 76
 _LINES: Final = 6
 
 _ASPECTS: Final = {
-    Aspect.VERSION: "made by wormhole {planned}, and this is {now}",
-    Aspect.KEY: "made on the host with the public key {planned}, and this one has {now}",
-    Aspect.MACHINE: "made on the machine {planned}, and this is {now}",
-    Aspect.BOOT: "made in the boot {planned}, and this is {now}",
-    Aspect.MEMORY: "made when {planned} was applied last, and now that is {now}",
+    Aspect.VERSION: "made by wormhole {planned}; this is {now}",
+    Aspect.KEY: "made on a host with the key {planned}; this one has {now}",
+    Aspect.MACHINE: "made on the machine {planned}; this is {now}",
+    Aspect.BOOT: "made in the boot {planned}; this is {now}",
+    Aspect.MEMORY: "applied last was {planned}; now it is {now}",
 }
-_SEAL: Final = "the file does not say what this host wrote into it: somebody changed it"
+_SEAL: Final = "the file does not say any more what this host wrote into it"
 
 _ACTIONS: Final = {
     Action.CREATE: ("+", "appeared", "create"),
@@ -37,18 +37,18 @@ _ACTIONS: Final = {
 def describe_saved(saved: SavedPlan, *, paint: Paint = paint_plain, verbose: bool = False) -> str:
     """Return where and from what a plan was made, and what it would change."""
     plan, host = saved.plan, saved.host
-    made = (
-        ("made on", f"machine {host.machine or '(without an id)'}, boot {host.boot}"),
-        ("", f"public key {host.public_key}"),
+    facts = (
+        ("machine", f"{host.machine or '(without an id)'}, boot {host.boot}"),
+        ("key", host.public_key),
         ("made by", f"wormhole {saved.version}"),
-        ("after", f"{_name_memory(saved.last_applied)} was applied last"),
+        ("before", _name_memory(saved.last_applied)),
         (
             "may",
             "remove more than a fifth of what is Wormhole's" if saved.allow_mass_delete else "",
         ),
     )
     title = paint("strong", f"Saved plan for {plan.host}")
-    lines = [f"  {name:<9}{neutralise(text)}" for name, text in made if text]
+    lines = [f"  {name:<9}{neutralise(text)}" for name, text in facts if text]
     blocks = ["\n".join([title, *lines])]
     if plan.changes:
         blocks.append(describe_changes(plan, paint=paint, verbose=verbose))
@@ -59,7 +59,7 @@ def describe_stale(stale: Stale, *, paint: Paint = paint_plain, verbose: bool = 
     """Return what is not as it was when the plan was made."""
     plan, reasons = stale.plan, stale.reasons
     goal = f"towards desired state {shorten_digest(plan.digest)}"
-    title = f"Saved plan for {plan.host}, {goal}: it does not fit any more, plan again"
+    title = f"Saved plan for {plan.host}, {goal}: not carried out, plan again"
     facts = [f"  {_describe_fact(fact)}" for fact in reasons.facts]
     blocks = ["\n".join([paint("strong", title), *facts])]
     blocks += _describe_objects(reasons.objects, paint, verbose=verbose)
@@ -72,10 +72,20 @@ def describe_stale(stale: Stale, *, paint: Paint = paint_plain, verbose: bool = 
 
 def summarise_stale(stale: Stale) -> str:
     """Return why a plan is refused, as a part of the last line. It has no colour."""
-    number = len(stale.reasons.facts) + len(stale.reasons.objects)
-    differs = f"{count(number, 'thing')} {'differs' if number == 1 else 'differ'}"
-    why = differs if number else "its changes would be others now"
-    return f"the saved plan for {stale.plan.host} is stale: {why}"
+    reasons = stale.reasons
+    number = len(reasons.facts) + len(reasons.objects)
+    match {fact.aspect for fact in reasons.facts}:
+        case facts if Aspect.SEAL in facts:
+            why = "was changed after it was written"
+        case facts if Aspect.MACHINE in facts:
+            why = "is for another host"
+        case facts if Aspect.KEY in facts:
+            why = "was made with another key than this host has"
+        case _ if number:
+            why = f"is stale: {count(number, 'thing')} {'differs' if number == 1 else 'differ'}"
+        case _:
+            why = "is stale: its changes would be others now"
+    return f"the saved plan for {stale.plan.host} {why}"
 
 
 def _describe_fact(fact: Fact) -> str:
@@ -89,7 +99,7 @@ def _describe_fact(fact: Fact) -> str:
 
 
 def _name_memory(digest: str) -> str:
-    return f"desired state {shorten_digest(digest)}" if digest else "nothing that is remembered"
+    return f"desired state {shorten_digest(digest)}" if digest else "nothing known of"
 
 
 def _describe_objects(
