@@ -1,7 +1,6 @@
 """Small meshes for the packet model, and packets to send through them."""
 
 from collections.abc import Callable
-from typing import Any
 
 from inventories import make_inventory, make_mesh, make_node
 from msgspec.structs import replace
@@ -21,8 +20,8 @@ POD_A6, POD_B6 = "fd00:244:0:1::a", "fd00:244:0:2::a"
 OUTSIDE, OUTSIDE6 = "198.51.100.1", "2001:db8:ffff::1"
 
 
-def make_documents(*, dual: bool = False, nodes: int = 3, **fields: Any) -> Documents:
-    """Return node-a, node-b and so on: 10.244.1.0/24 at 192.0.2.1, ... ``fields`` are the mesh's."""
+def make_documents(*, dual: bool = False, nodes: int = 3, **fields: object) -> Documents:
+    """Return node-a (10.244.1.0/24 at 192.0.2.1) and so on; ``fields`` are the mesh's."""
     overlay = ("10.244.0.0/16", "fd00:244::/48") if dual else ("10.244.0.0/16",)
     members = [
         make_node(
@@ -43,14 +42,14 @@ def change_host(
     return replace(documents, hosts=documents.hosts | {name: change(documents.hosts[name])})
 
 
-def change_wireguard(documents: Documents, name: NodeName, **fields: Any) -> Documents:
+def change_wireguard(documents: Documents, name: NodeName, **fields: object) -> Documents:
     """Return documents in which fields of one host's device differ."""
     return change_host(
         documents, name, lambda host: replace(host, wireguard=replace(host.wireguard, **fields))
     )
 
 
-def change_peer(documents: Documents, name: NodeName, **fields: Any) -> Documents:
+def change_peer(documents: Documents, name: NodeName, **fields: object) -> Documents:
     """Return documents in which everybody knows one node differently."""
     peers = documents.mesh.peer_groups["mesh"]
     groups = {"mesh": peers | {name: replace(peers[name], **fields)}}
@@ -67,7 +66,7 @@ def send(  # noqa: PLR0913 - what a packet is made of
     network: Network | None = None,
     documents: Documents | None = None,
     surroundings: Surroundings = PLAIN,
-    **fields: Any,
+    **fields: object,
 ) -> Story:
     """Walk one packet, through a mesh of three nodes unless another is given."""
     if network is None:

@@ -3,11 +3,11 @@
 import pytest
 from msgspec.structs import replace
 from stories import (
-    A,
-    B,
     OUTSIDE,
     POD_A,
     POD_B,
+    A,
+    B,
     change_host,
     decisions,
     ending,

@@ -2,7 +2,7 @@
 
 import pytest
 from msgspec.structs import replace
-from stories import A, B, POD_A, POD_B, change_host, decisions, ending, make_documents, send
+from stories import POD_A, POD_B, A, B, change_host, decisions, ending, make_documents, send
 
 from review.model.packet import Entry
 from review.model.story import Fate, Stage
