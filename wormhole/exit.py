@@ -19,7 +19,8 @@ class Exit(IntEnum):
     CONFLICT = 4
     """Something foreign is in the way of something of ours; it was left alone."""
     REFUSED = 5
-    """The plan removes more than may be removed without being told to; nothing was changed."""
+    """The plan removes too much to be carried out unasked, or was saved of a host that is not as it
+    was any more; nothing was changed."""
     REVERTED = 6
     """A change failed and what had been changed was put back."""
     NOT_REVERTED = 7
