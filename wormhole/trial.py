@@ -23,8 +23,10 @@ from wormhole.exit import Exit
 from wormhole.trialview import describe_pending, describe_reverted, say_pending, say_reverted
 
 
-def settle_first(host: Host, vault: Vault, paths: Paths) -> None:
-    """Go back, and say so, if a change was left on trial. The caller holds the host's lock.
+def settle_first(host: Host, vault: Vault, paths: Paths) -> bool:
+    """Go back, and say so, if a change was left on trial; return whether one was.
+
+    The caller holds the host's lock.
 
     Raises:
         Unconfirmed: one is on trial, and has its time.
@@ -34,6 +36,7 @@ def settle_first(host: Host, vault: Vault, paths: Paths) -> None:
     reverted = settle(host, vault=vault, paths=paths, moment=thishost.read_moment(paths))
     if reverted is not None:
         err(f"wormhole: {say_reverted(reverted)}")
+    return reverted is not None
 
 
 def prepare(
@@ -46,7 +49,7 @@ def prepare(
 
     """
     try:
-        settle_first(host, vault, paths)
+        said = settle_first(host, vault, paths)
     except Unconfirmed:
         note = load_note(host, paths)
         if note is None or note.phase is Phase.APPLYING or note.desired != resolved:
@@ -57,7 +60,9 @@ def prepare(
     reverted = load_reverted(host, paths)
     if reverted is None or reverted.digest != digest(resolved) or arguments.again:
         return None
-    err(f"wormhole: {say_reverted(reverted)}\n--again tries it all the same")
+    if not said:
+        err(f"wormhole: {say_reverted(reverted)}")
+    err("--again tries it all the same")
     out("Refused: this state was taken back, and has not changed since; nothing was changed.")
     return Exit.REFUSED
 

@@ -12,11 +12,12 @@ from applier.fake import FakeHost
 from applier.host import Host
 from applier.outcome import Outcome
 from applier.pending.note import Note, Reverted
-from applier.pending.settle import settle
+from applier.pending.settle import keep, settle
 from applier.pending.trial import Trial
 from applier.pending.verdict import Moment
 from applier.pending.watchdog import Post, watch
 from applier.situation import Situation
+from applier.vault import Vault
 from schemas.state import ResolvedHost
 
 SECONDS = 60
@@ -98,6 +99,9 @@ class Stage:
     def settle(self) -> Reverted | None:
         return settle(self.host, vault=self.scene.vault, paths=self.paths, moment=self.moment)
 
+    def confirm(self) -> Note | None:
+        return keep(self.host, paths=self.paths, moment=self.moment)
+
     def watch(self) -> bool:
         """Run the watchdog to its end."""
         assert self.armed is not None
@@ -125,6 +129,10 @@ class Stage:
     @contextmanager
     def _open(self) -> Iterator[Host]:
         yield self.host
+
+    @contextmanager
+    def open_with_vault(self) -> Iterator[tuple[Host, Vault]]:
+        yield self.host, self.scene.vault
 
     @contextmanager
     def _hold(self) -> Iterator[None]:
