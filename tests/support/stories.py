@@ -71,7 +71,7 @@ def send(  # noqa: PLR0913 - what a packet is made of
     """Walk one packet, through a mesh of three nodes unless another is given."""
     if network is None:
         network = build_network(documents or make_documents(), surroundings)
-    packet = Packet(source=source, destination=destination, **fields)
+    packet = Packet(source=source, destination=destination, **fields)  # type: ignore[arg-type] # a test names the fields
     return walk(network, packet, Start(host=host, entry=entry, peer=peer))
 
 

@@ -37,10 +37,10 @@ def test_pods_of_one_host_talk_without_passing_a_hook() -> None:
 
 
 def test_nobody_checks_a_neighbour_s_source_unless_bridged_packets_pass_iptables() -> None:
-    forged = {"source": "10.244.2.10", "destination": "10.244.1.11"}
+    forged, neighbour = "10.244.2.10", "10.244.1.11"
 
-    assert send(**forged).fate is Fate.DELIVERED
-    assert ending(send(**forged, surroundings=NETFILTER)) == (
+    assert send(forged, neighbour).fate is Fate.DELIVERED
+    assert ending(send(forged, neighbour, surroundings=NETFILTER)) == (
         Fate.DROPPED,
         A,
         "dropped: no pod uses a foreign source (antispoof)",

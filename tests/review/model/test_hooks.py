@@ -20,7 +20,7 @@ from review.model.story import Fate, Stage
 from review.model.surroundings import Surroundings
 from schemas import state
 from schemas.state import Chain, Documents, HostState, Position, Rule, Verdict
-from schemas.values import InterfaceName, Prefix
+from schemas.values import InterfaceName, NodeName, Prefix
 
 
 def with_chain(chain: Chain, *, name: str = "node-a") -> Documents:
@@ -28,7 +28,7 @@ def with_chain(chain: Chain, *, name: str = "node-a") -> Documents:
         chains = (chain, *host.firewall.ipv4)
         return replace(host, firewall=replace(host.firewall, ipv4=chains))
 
-    return change_host(make_documents(), state.NodeName(name), add)
+    return change_host(make_documents(), NodeName(name), add)
 
 
 def make_chain(*rules: Rule, stage: state.Stage, hook: state.Hook) -> Chain:

@@ -43,13 +43,12 @@ def pods_of(network: Network, name: NodeName, *, ipv6: bool) -> list[str]:
     ]
 
 
-@given(inventories(), st.booleans(), st.sampled_from([Verdict.ACCEPT, Verdict.DROP]))
+@given(inventories(), st.sampled_from([4, 6]), st.sampled_from([Verdict.ACCEPT, Verdict.DROP]))
 @settings(max_examples=40, deadline=None)
 def test_every_pod_reaches_every_pod_and_is_answered(
-    inventory: Inventory,
-    ipv6: bool,  # noqa: FBT001 - hypothesis passes it by name
-    policy: Verdict,
+    inventory: Inventory, version: int, policy: Verdict
 ) -> None:
+    ipv6 = version == 6
     network = build_network(compile_mesh(place(inventory)))
     around = replace(network.surroundings, forward_policy=policy)
     network = replace(network, surroundings=around)

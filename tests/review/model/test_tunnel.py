@@ -127,12 +127,8 @@ def test_a_port_on_which_nobody_listens_loses_what_is_sent_there() -> None:
     documents = change_wireguard(make_documents(), B, listen_port=51820)
     story = send(POD_A, POD_B, documents=documents)
 
-    assert ending(story) == (
-        Fate.LOST,
-        A,
-        "lost: it goes to port 9806, and node-b listens on 51820: "
-        "it must speak first (no keepalive)",
-    )
+    missed = "lost: it goes to port 9806, and node-b listens on 51820"
+    assert ending(story) == (Fate.LOST, A, f"{missed}: it must speak first (no keepalive)")
 
 
 def test_an_endpoint_where_somebody_else_is_loses_what_is_sent_there() -> None:
