@@ -14,6 +14,8 @@ from review.proof.belongings import Span
 FAMILIES: Final = (False, True)
 """Whether a family is IPv6."""
 
+_POD_OFFSET: Final = 10
+
 _BITS: Final = {False: 32, True: 128}
 
 Holders = tuple[Span, ...]
@@ -47,7 +49,10 @@ class Atlas:
         found: dict[Holders, int] = {}
         for span in spans:
             for piece in self.list_pieces(span):
-                found.setdefault(self.find_holders(piece) or (), piece.first)
+                # Not the first, which looks like a network: the first that could be a pod's.
+                found.setdefault(
+                    self.find_holders(piece) or (), min(piece.first + _POD_OFFSET, piece.last)
+                )
         return tuple(sorted(found.values()))
 
     def list_pieces(self, span: Span) -> Iterator[Span]:

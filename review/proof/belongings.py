@@ -5,6 +5,7 @@ from functools import lru_cache
 from ipaddress import ip_interface
 from typing import NamedTuple
 
+from review.model.pods import read_pods
 from schemas.ranges import find_range
 from schemas.state import Documents, HostState, Peer, Value
 from schemas.values import NodeName, PublicKey, is_ipv6
@@ -39,7 +40,9 @@ class Member(Value, frozen=True, kw_only=True):
     @property
     def own_prefixes(self) -> tuple[Span, ...]:
         """The prefixes that it may speak from: by its own document, if it has one."""
-        return _drop_inner(set(_list_own_spans(self.host))) if self.host else self.prefixes
+        if self.host is None:
+            return self.prefixes
+        return _drop_inner({*_list_own_spans(self.host), *_list_pod_spans(self.host)})
 
     @property
     def keys(self) -> frozenset[PublicKey]:
@@ -116,6 +119,12 @@ def _describe(
 def _list_own_spans(host: HostState) -> Iterator[Span | None]:
     yield from map(find_span, host.bridge.addresses)
     yield from map(find_address, host.wireguard.addresses)
+
+
+def _list_pod_spans(host: HostState) -> Iterator[Span | None]:
+    """Yield what its CNI configuration gives to pods."""
+    for each in read_pods(host, "").ranges:
+        yield Span(each.subnet.ipv6, each.subnet.first, each.subnet.last)
 
 
 def _drop_inner(spans: set[Span | None]) -> tuple[Span, ...]:

@@ -25,6 +25,8 @@ class Counterexample(Value, frozen=True, kw_only=True):
     """Who loses what: ``pods of node-a do not reach pods of node-b``."""
     situation: str = ""
     """When: ``wormhole-wg0 is gone``; empty for now, with everything in place."""
+    failures: int = 0
+    """How many it takes."""
     story: Story
     place: Place
     """Where it would be mended."""

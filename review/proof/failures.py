@@ -6,11 +6,9 @@ from functools import partial
 from msgspec.structs import replace
 
 from review.model.machine import Machine, with_routing
-from review.model.peers import NO_PEERS
-from review.model.rules import Hooked
-from review.model.story import Place
+from review.model.rules import Hooked, hang_chains
 from review.model.variants import without_chains, without_device, without_peer
-from schemas.state import HostState, Position, RouteType, Value
+from schemas.state import Chain, HostState, Position, RouteType, Value
 from schemas.values import NodeName
 
 
@@ -22,6 +20,7 @@ class Failure(Value, frozen=True, kw_only=True):
     happen: Callable[[Machine], Machine]
     flushes: bool = False
     """Whether it takes our chains."""
+    is_route: bool = False
     is_layer: bool = True
     """Whether it takes away what another layer has to make up for."""
 
@@ -37,7 +36,7 @@ def list_failures(host: HostState, peers: tuple[NodeName, ...]) -> Iterator[Fail
     for index, route in enumerate(host.routes):
         kind = "unreachable" if route.type is RouteType.UNREACHABLE else f"{route.device}"
         name = f"the route {route.destination} ({kind}) is lost"
-        yield Failure(name=name, happen=partial(_lose_route, index))
+        yield Failure(name=name, happen=partial(_lose_route, index), is_route=True)
     for name in sorted({chain.name for chain in (*host.firewall.ipv4, *host.firewall.ipv6)}):
         happen = partial(_lose_chain, name)
         yield Failure(name=f"the chain {name} is flushed", happen=happen, is_layer=False)
@@ -48,9 +47,16 @@ def list_failures(host: HostState, peers: tuple[NodeName, ...]) -> Iterator[Fail
 
 def without_late_chains(machine: Machine, host: HostState) -> Machine:
     """Return a host without chains that others may keep packets from: those called last."""
-    chains = (*host.firewall.ipv4, *host.firewall.ipv6)
-    late = {chain.name for chain in chains if chain.position is Position.LAST}
-    return without_chains(machine, *late) if late else machine
+    firewall = host.firewall
+    early = (_hang_early(firewall.ipv4, ipv6=False), _hang_early(firewall.ipv6, ipv6=True))
+    return replace(machine, chains=early)
+
+
+def _hang_early(chains: tuple[Chain, ...], *, ipv6: bool) -> Hooked:
+    early = (
+        replace(chain, hooks=()) if chain.position is Position.LAST else chain for chain in chains
+    )
+    return hang_chains(tuple(early), ipv6=ipv6)
 
 
 def _lose_device(link: str, machine: Machine) -> Machine:

@@ -11,7 +11,7 @@ from review.model.network import Network, replace_machines
 from review.model.packet import Entry, Packet, Start
 from review.model.story import Fate, Story
 from review.proof.belongings import Member, find_span
-from review.proof.blame import blame_forgery
+from review.proof.blamechains import blame_forgery
 from review.proof.claim import Claim, Counterexample
 from review.proof.failures import without_late_chains
 from review.proof.world import World, own_addresses
@@ -79,7 +79,9 @@ def _find(world: World, network: Network, forgery: Forgery, pairs: int) -> Itera
                 story = world.walk(network, packet, forgery.start)
                 if story.fate not in _ACCEPTED or _is_among_neighbours(forgery, story):
                     continue
-                place, fault = blame_forgery(world, story, forgery.start)
+                place, fault = blame_forgery(
+                    world.documents.hosts[forgery.start.host], story, forgery.start
+                )
                 if place not in told:
                     told.add(place)
                     yield Counterexample(

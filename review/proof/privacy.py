@@ -21,7 +21,7 @@ from review.model.packet import Entry, Packet, Start
 from review.model.story import Fate, Place, Story
 from review.proof.atlas import Atlas, whole_space
 from review.proof.belongings import list_spans
-from review.proof.blame import blame_leak
+from review.proof.blamechains import blame_leak
 from review.proof.claim import Claim, Counterexample
 from review.proof.failures import Failure, list_failures, without_late_chains
 from review.proof.world import World, own_addresses
@@ -134,6 +134,7 @@ def _find_leaks_of(world: World, name: NodeName, hosts: int) -> Iterator[Counter
             claim=Claim.PRIVACY,
             subject=f"packets for the overlay leave {name} in clear",
             situation=" and ".join(failure.name for failure in failures),
+            failures=len(failures),
             story=story,
             place=place,
             fault=fault,

@@ -53,7 +53,7 @@ def lose(world: World, one: NodeName, other: NodeName, pairs: int) -> Iterator[C
             story = _send_smaller(world, trip, story)
         if not (trouble := find_trouble(story, trip)):
             continue
-        place, fault = blame_loss(world, story, trip.target, trouble)
+        place, fault = blame_loss(world, story, trip.start, trip.target, trouble)
         if (place, trip.subject) not in told:
             told.add((place, trip.subject))
             yield Counterexample(
@@ -89,18 +89,24 @@ def list_trips(world: World, one: NodeName, other: NodeName) -> Iterator[Trip]:
     for ipv6 in world.families:
         pods = product(world.pods_of(here, ipv6=ipv6), world.pods_of(there, ipv6=ipv6))
         for source, target in pods:
-            subject = f"pods of {one} do not reach pods of {other}"
+            subject = _say_subject(f"pods of {one}", "do not", one, other)
             for packet in _packets(source, target, here.pods.mtu):
                 yield _trip(packet, one, Entry.POD, other, subject)
         # Inside of a host it speaks as the bridge: so source selection has it.
-        own = own_addresses(here, here.bridge if one == other else "", ipv6=ipv6)
+        own = world.overlay_addresses(here, here.bridge if one == other else "", ipv6=ipv6)
         for source, target in product(own, world.pods_of(there, ipv6=ipv6)):
-            subject = f"{one} itself does not reach pods of {other}"
+            subject = _say_subject(f"{one} itself", "does not", one, other)
             for packet in _packets(source, target, _mtu_of(here)):
                 yield _trip(packet, one, Entry.HOST, other, subject)
             subject = f"pods of {other} do not reach {one} itself"
             for packet in _packets(target, source, there.pods.mtu):
                 yield _trip(packet, other, Entry.POD, one, subject, to_pod=False)
+
+
+def _say_subject(who: str, does_not: str, one: NodeName, other: NodeName) -> str:
+    if one != other:
+        return f"{who} {does_not} reach pods of {other}"
+    return f"{who} {does_not} reach {'each other' if who.startswith('pods') else 'its own pods'}"
 
 
 def find_trouble(story: Story, trip: Trip) -> str:

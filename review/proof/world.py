@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from review.model.machine import UNKNOWN, Machine, Scope
 from review.model.network import Network, build_network
-from review.model.numbers import Range, spell_address
+from review.model.numbers import Range, read_address, spell_address
 from review.model.packet import Packet, Start
 from review.model.story import Story
 from review.model.surroundings import Surroundings
@@ -101,6 +101,16 @@ class World:
         """Return addresses of pods: one for all that nothing tells apart."""
         spans = [_span_of(each.addresses) for each in machine.pods.ranges]
         return self._pick(spans, ipv6=ipv6)
+
+    def overlay_addresses(
+        self, machine: Machine, device: str = "", *, ipv6: bool
+    ) -> tuple[str, ...]:
+        """Return a host's own addresses that are in the overlay: of one device, or of both."""
+        return tuple(
+            address
+            for address in own_addresses(machine, device, ipv6=ipv6)
+            if self.lax.surroundings.covers(read_address(address)[1], ipv6=ipv6)
+        )
 
     def overlay_of(self, *, ipv6: bool) -> tuple[str, ...]:
         """Return addresses of the overlay: pods', hosts', and nobody's."""

@@ -1,7 +1,10 @@
 """Counter-examples and contradictions to findings: each fault once, told by its worst consequence."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
+
+from msgspec.structs import replace
 
 from review.model.packet import Packet, Protocol
 from review.model.story import Place, Story
@@ -11,6 +14,7 @@ from wormhole.formats.finding import Finding, Rule, Severity
 from wormhole.formats.rules import build_finding, list_rules
 from wormhole.proof.places import Places
 from wormhole.remarks import count
+from wormhole.statefolder import HOSTS_FOLDER, MESH_FILE
 
 _SHOWN: Final = 3
 """Consequences of a fault that are told; the others are counted."""
@@ -19,6 +23,21 @@ _RULES: Final = (
     Rule(id=Claim.PRIVACY, summary="No packet for the overlay leaves a host in clear"),
     Rule(id=Claim.IDENTITY, summary="Nobody speaks in another's name"),
     Rule(id=Claim.REACH, summary="Every pod and every host reaches every pod, through the tunnel"),
+)
+_QUOTED: Final = re.compile(r"'([^']+)'")
+_ENTRY: Final = re.compile(r"peerGroups\.?[^.]+\.?([^.\[]+|\[\"[^]]+\"\])")
+_HOST_TOPICS: Final = (
+    (r"^wireguard\.publicKey$", "key"),
+    (r"^wireguard\.addresses", "prefix"),
+    (r"^routes", "routes"),
+    (r"(^|\.)mtu$", "mtu"),
+    (r"^(name|wireguard\.peerGroups.*)$", "membership"),
+)
+_MESH_TOPICS: Final = (
+    (r"\.publicKey$", "key"),
+    (r"\.endpoint$", "endpoint"),
+    (r"allowedIPs", "prefix"),
+    (r"^peerGroups[^.]*\.[^.]+$", "membership"),
 )
 _ORDER: Final = {claim: index for index, claim in enumerate(Claim)}
 
@@ -48,7 +67,7 @@ def list_findings(
 
 def _gather(examples: Sequence[Counterexample]) -> list[list[Counterexample]]:
     """Return the examples of each place, the worst first; the worst place first."""
-    ordered = sorted(examples, key=lambda each: (_ORDER[each.claim], bool(each.situation)))
+    ordered = sorted(examples, key=lambda each: (each.failures, _ORDER[each.claim]))
     by_place: dict[Place, list[Counterexample]] = {}
     for each in ordered:
         by_place.setdefault(each.place, []).append(each)
@@ -82,7 +101,7 @@ def _list_notes(examples: Sequence[Counterexample], same: Sequence[Problem]) -> 
     if len(others) > _SHOWN:
         yield f"and {len(others) - _SHOWN} more of this kind"
     for rule in dict.fromkeys(each.rule for each in same):
-        yield f"by the rules of documents: {rule}"
+        yield f"it contradicts another line: {rule}"
 
 
 def _say_consequence(example: Counterexample) -> str:
@@ -116,18 +135,25 @@ def describe_steps(story: Story) -> Iterator[str]:
 
 
 def _is_about(problem: Problem, place: Place) -> bool:
-    """Whether a contradiction stands where a counter-example points, or around it."""
-    if problem.file != place.file:
-        return False
-    path = spell_path(place.path)
-    return path == problem.path or any(
-        longer.startswith(shorter) and longer[len(shorter)] in ".["
-        for shorter, longer in ((path, problem.path), (problem.path, path))
-        if shorter and len(longer) > len(shorter)
-    )
+    """Whether a contradiction and a counter-example speak of one fault: one topic, one host."""
+    owners, topic = _topic_of(problem.file, problem.path)
+    owners |= set(_QUOTED.findall(problem.rule))
+    named, other = _topic_of(place.file, spell_path(place.path))
+    return topic == other and (topic == "membership" or not owners.isdisjoint(named))
+
+
+def _topic_of(file: str, path: str) -> tuple[set[str], str]:
+    """Return whose document or entry a place is in, and what it is about."""
+    if file != MESH_FILE:
+        owner = file.removeprefix(f"{HOSTS_FOLDER}/").removesuffix(".json")
+        topics = _HOST_TOPICS
+    else:
+        found = _ENTRY.match(path)
+        owner = found[1].strip('["]') if found else ""
+        topics = _MESH_TOPICS
+    return {owner}, next((topic for ends, topic in topics if re.search(ends, path)), path)
 
 
 def _with_line(finding: Finding, problem: Problem, places: Places) -> Finding:
-    from msgspec.structs import replace  # noqa: PLC0415 - one use
-
-    return replace(finding, file=places.file_of(problem.file))
+    line = places.line_of_spelt(problem.file, problem.path)
+    return replace(finding, file=places.file_of(problem.file), line=line)

@@ -2,21 +2,20 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from msgspec import to_builtins
 
 from review.model.story import Place
 from schemas.document import dump, host_file_name
 from schemas.lines import locate
+from schemas.problems import spell_path
 from schemas.state import Documents
 from schemas.wording import show
-from wormhole.documentlines import DocumentLines
-from wormhole.statefolder import HOSTS_FOLDER, MESH_FILE, is_state_folder
+from wormhole.statefolder import HOSTS_FOLDER, MESH_FILE, is_state_folder, read_document
 
 
-class _Finder(Protocol):
-    def find(self, place: Place) -> int: ...
+_Steps = tuple[str | int, ...]
 
 
 class Places:
@@ -27,9 +26,7 @@ class Places:
         self._prefix = folder if is_state_folder(folder) else None
         self._documents: Final = documents
         self._values: dict[str, Any] = {}
-        self._lines: _Finder = (
-            DocumentLines(folder) if self._prefix is not None else _CompiledLines(documents)
-        )
+        self._lines: dict[str, Mapping[_Steps, int]] = {}
 
     def file_of(self, file: str) -> str:
         """Return a file as the user named it; as it would be called, if it was only compiled."""
@@ -37,7 +34,25 @@ class Places:
 
     def line_of(self, place: Place) -> int:
         """Return the line of a value, or of what it is missing from."""
-        return self._lines.find(place)
+        lines, path = self._read_lines(place.file), place.path
+        while path and path not in lines:
+            path = path[:-1]
+        return lines.get(path, 0)
+
+    def line_of_spelt(self, file: str, path: str) -> int:
+        """Return the line of a value by its path as people spell it."""
+        lines = self._read_lines(file)
+        return next((line for steps, line in lines.items() if spell_path(steps) == path), 0)
+
+    def _read_lines(self, file: str) -> Mapping[_Steps, int]:
+        if file not in self._lines:
+            content = (
+                dump(_document_of(self._documents, file))
+                if self._prefix is None
+                else read_document(self._prefix / file)
+            )
+            self._lines[file] = dict(locate(content.decode()))
+        return self._lines[file]
 
     def value_of(self, place: Place) -> str:
         """Return what stands there; empty for a list, a mapping, and for what is not there."""
@@ -49,25 +64,7 @@ class Places:
                 value = value[step]
             except (KeyError, IndexError, TypeError):
                 return ""
-        return "" if isinstance(value, dict | list) else show(value)
-
-
-class _CompiledLines:
-    """The lines that documents would have, were they written."""
-
-    def __init__(self, documents: Documents) -> None:
-        self._documents = documents
-        self._known: dict[str, Mapping[tuple[str | int, ...], int]] = {}
-
-    def find(self, place: Place) -> int:
-        """Return the line of a value, or of what it is missing from."""
-        if place.file not in self._known:
-            text = dump(_document_of(self._documents, place.file)).decode()
-            self._known[place.file] = dict(locate(text))
-        lines, path = self._known[place.file], place.path
-        while path and path not in lines:
-            path = path[:-1]
-        return lines.get(path, 0)
+        return "" if isinstance(value, dict | list | tuple) else show(value)
 
 
 def _document_of(documents: Documents, file: str) -> Any:  # noqa: ANN401 - either kind
