@@ -52,7 +52,7 @@ class Catcher:
         sender, asker, wanted = body[8:14], body[14:18], body[24:28]
         if int.from_bytes(body[6:8]) != _REQUEST or self._is_taken(device, wanted):
             return
-        own = self._address_of(device)
+        own = self.hardware(device)
         reply = body[:6] + b"\0\2" + own + wanted + sender + asker
         self._send(device, sender, own, _ARP, reply)
 
@@ -61,7 +61,7 @@ class Catcher:
         asker, wanted = body[8:24], body[48:64]
         if IPv6Address(asker).is_unspecified or self._is_taken(device, wanted):
             return
-        own = self._address_of(device)
+        own = self.hardware(device)
         message = struct.pack(">BBHI", 136, 0, 0, 0x60000000) + wanted + b"\2\1" + own
         pseudo = wanted + asker + struct.pack(">II", len(message), 58)
         total = sum(struct.unpack(f">{(len(pseudo + message)) // 2}H", pseudo + message))
@@ -75,18 +75,12 @@ class Catcher:
         address = ip_address(packed)
         return address.is_link_local or str(address) in self.taken[device]
 
-    def _address_of(self, device: str) -> bytes:
+    def hardware(self, device: str) -> bytes:
+        """Return the hardware address that it answers with."""
         if device not in self._hardware:
-            self._hardware[device] = self.net.inside(lambda: _read_hardware(device))
+            self._hardware[device] = self.net.hardware(device)
         return self._hardware[device]
 
     def _send(self, device: str, to: bytes, own: bytes, ethertype: int, body: bytes) -> None:
         frame = to + own + ethertype.to_bytes(2) + body
         self._socket.sendto(frame, (device, ethertype))
-
-
-def _read_hardware(device: str) -> bytes:
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as probe:
-        probe.bind((device, 0))
-        hardware: bytes = probe.getsockname()[4]
-        return hardware

@@ -12,9 +12,9 @@ from lab.draws import is_for_many
 from lab.ears import How, Sighting
 from lab.shootingrange import ETH, OUTSIDE, WG, WIRE_PORT, ShootingRange
 from lab.shots import Shot
-from review.model.machine import LOOPBACK, UNKNOWN
+from review.model.machine import UNKNOWN
 from review.model.numbers import spell_address
-from review.model.packet import Entry
+from review.model.packet import Entry, Packet, Protocol, Start
 from review.model.story import Fate, Stage, Story
 from schemas.values import NodeName
 
@@ -59,37 +59,45 @@ _ERRNOS: Final = {
 }
 _PORT_UNREACHABLE: Final = {(3, 3), (1, 4)}
 """Said by who has the address (RFC 792, RFC 4443): the packet had arrived."""
+_SMALL: Final = 200
+"""Bytes that fit everywhere."""
 _TOO_BIG: Final = {(3, 4), (2, 0)}
 
 
 class Trace:
-    """The sightings of one shot, sorted by what they mean."""
+    """The sightings of a shot, or of the answer to one, sorted by what they mean."""
 
-    def __init__(self, shot: Shot, seen: Sequence[Sighting], hosts: ShootingRange) -> None:
-        self.shot = shot
+    def __init__(self, flight: Shot, seen: Sequence[Sighting], hosts: ShootingRange) -> None:
+        self.shot = flight
         self._hosts = hosts
-        self.own = [each for each in seen if each.datagram.kind is Kind.SHOT]
-        # A pod's own kernel says over its own loopback that it found no neighbour.
+        self.own = [each for each in seen if each.datagram.kind is flight.kind]
+        sender = self._name_sender()
+        # A pod's own kernel says itself that it found no neighbour; it passes nothing on.
         self.errors = [
             each
             for each in seen
             if each.datagram.kind is Kind.ERROR
+            and flight.kind is Kind.SHOT
             and each.datagram.error not in _PORT_UNREACHABLE
-            and (each.how is How.MADE or each.device == LOOPBACK)
+            and (each.how is How.MADE or (each.where, each.how) == (sender, How.LEAVING))
         ]
-        start = shot.start
+        start = flight.start
         self.begin = str(start.peer if start.entry is Entry.PEER else start.host)
         self.out = {each.where: each for each in self._seen_at(ETH, How.LEAVING)}
         self.clear = frozenset(self.out)
         self.entered = Counter(each.where for each in self._seen_at(WG, How.LEAVING))
         self.came = Counter(each.where for each in self._seen_at(WG, How.COMING))
         taken = Counter(each.where for each in self._seen_at(ETH, How.COMING))
-        if is_for_many(shot.packet.destination):
+        if is_for_many(flight.packet.destination):
             taken.clear()  # Everybody on the wire hears it, and it has left all the same.
         elif start.entry is Entry.OUTSIDE:
             taken[self.begin] -= 1
         self.visits = self.came + taken + Counter([self.begin])
         self.arrived_later = {where for where, count in (self.came + taken).items() if count > 0}
+
+    def _name_sender(self) -> str:
+        start = self.shot.start
+        return f"{start.host}/pod{self.shot.pod}" if start.entry is Entry.POD else ""
 
     def _seen_at(self, device: str, how: How) -> list[Sighting]:
         return [
@@ -100,6 +108,9 @@ class Trace:
 
     def judge(self) -> Outcome:
         """Return how it ended."""
+        for_many = is_for_many(self.shot.packet.destination)
+        if for_many and self.shot.start.entry is Entry.HOST and self.clear:
+            return self._disappearance()  # That neighbours hear it is beside the point.
         return self._arrival() or self._refusal() or self._disappearance()
 
     def _arrival(self) -> Outcome | None:
@@ -107,10 +118,9 @@ class Trace:
             if each.how is How.DELIVERED and each.where != OUTSIDE:
                 return self._end(End.DELIVERED, each.where.partition("/")[0], each)
         for each in self.own:
-            for_many = is_for_many(each.datagram.destination)
-            host, _, pod = each.where.partition("/pod")
-            at_other_pod = pod and (host != self.shot.start.host or pod != str(self.shot.pod))
-            if for_many and each.how is How.COMING and at_other_pod:
+            host, _, pod = each.where.partition("/")
+            heard = pod and each.where != self._name_sender() and each.how is How.COMING
+            if heard and is_for_many(each.datagram.destination):
                 return self._end(End.DELIVERED, host, each)
         for each in self.own:
             if each.how is How.CAUGHT and each.device != WIRE_PORT:
@@ -151,8 +161,28 @@ class Trace:
 
 
 def observe(shot: Shot, seen: Sequence[Sighting], hosts: ShootingRange) -> Outcome:
-    """Return how a shot ended in the laboratory."""
+    """Return how a shot, or an answer, ended in the laboratory."""
     return Trace(shot, seen, hosts).judge()
+
+
+def answer_of(shot: Shot, story: Story, back: tuple[Packet, Start]) -> Shot | None:
+    """Return the answer to a shot as a flight of its own; None where none can be compared.
+
+    Answers over UDP are written by a process of ours, which sets no bit for fragmentation: those
+    to small packets only. TCP's have no room for a token. An answer to an address that documents do
+    not tell of is an answer to nobody, for the model.
+    """
+    packet, start = back
+    comparable = (
+        shot.packet.protocol is not Protocol.TCP
+        and shot.packet.size <= _SMALL
+        and shot.start.entry is not Entry.PEER
+        and not is_for_many(shot.packet.destination)
+    )
+    unknown = story.arrived.source in _UNKNOWN
+    if not comparable or unknown or story.fate is not Fate.DELIVERED:
+        return None
+    return Shot(token=shot.token, packet=packet, start=start, kind=Kind.ANSWER)
 
 
 def predict(story: Story, shot: Shot) -> Outcome:
@@ -173,8 +203,9 @@ def predict(story: Story, shot: Shot) -> Outcome:
         return Outcome(end=End.TOO_BIG, host=host, clear=clear)
     if last is not None and last.stage in {Stage.ENCRYPT, Stage.UNDERLAY, Stage.DECRYPT}:
         return Outcome(end=End.TUNNEL, host=_entered(story, shot), clear=clear)
-    end = End.REFUSED if story.fate is Fate.UNREACHABLE else End.SILENT
-    return Outcome(end=end, host=host, clear=clear)
+    # Errors about answers quote no shot, so nobody here can tell whose they are.
+    told = story.fate is Fate.UNREACHABLE and shot.kind is Kind.SHOT
+    return Outcome(end=End.REFUSED if told else End.SILENT, host=host, clear=clear)
 
 
 def returns_to_liar(story: Story, shot: Shot) -> bool:

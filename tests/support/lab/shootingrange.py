@@ -152,8 +152,7 @@ class ShootingRange:
         self.keys[name] = PublicKey(host.wormhole("keygen", expect=0).stdout.split()[-1])
         self.stacks[name] = Stack(net)
         self._stack.callback(self.stacks[name].close)
-        shown = host.sh(f"cat /sys/class/net/{ETH}/address").strip()
-        self.hardware[name] = bytes.fromhex(shown.replace(":", ""))
+        self.hardware[name] = net.hardware(ETH)
         self.pods[name] = [self._make_pod(host, index) for index in range(PODS)]
 
     def _make_pod(self, host: LabHost, index: int) -> PodPlace:
@@ -193,10 +192,8 @@ class ShootingRange:
 
     def _apply(self, name: NodeName, documents: Documents) -> None:
         host = self.hosts[name]
-        host.sh(
-            f"ip link delete {BR} 2>/dev/null || true; wg show {WG} peers 2>/dev/null | while read -r key; do"
-            f" wg set {WG} peer $key remove; done"
-        )
+        # Sessions and addresses of another mesh would be remembered: each document begins anew.
+        host.sh(f"for link in {BR} {WG}; do ip link delete $link 2>/dev/null || true; done")
         resolved = resolve(documents.mesh, documents.hosts[name])
         _apply_to(host, resolved)
 
@@ -273,6 +270,7 @@ class ShootingRange:
 
     def fire(self, shots: Sequence[Shot]) -> dict[int, list[Sighting]]:
         """Fire a volley; return what was seen of each shot when all is quiet again."""
+        self._introduce(shots)
         self.ears.heard.clear()
         ordinary = [shot for shot in shots if shot.start.entry is not Entry.PEER]
         self._send_all(ordinary)
@@ -284,6 +282,28 @@ class ShootingRange:
             with self._lying(liar, victim):
                 self._send_all(told)
         return self.ears.heard
+
+    def _introduce(self, shots: Sequence[Shot]) -> None:
+        """Tell pods who their IPv6 neighbours are, as far as they could find out at all.
+
+        Neighbour discovery is itself filtered where bridged packets are shown to iptables, and asks
+        from another address where the source is forged: the model is not about it.
+        """
+        lines: dict[PodPlace, dict[str, str]] = {}
+        for shot in shots:
+            host, address = shot.start.host, shot.packet.destination
+            if shot.start.entry is Entry.POD and ":" in address and self.is_for_pods(host, address):
+                hardware = self._hardware_at(host, address).hex(":")
+                line = f"neighbour replace {address} lladdr {hardware} dev {ETH} nud permanent"
+                lines.setdefault(self.pods[host][shot.pod], {})[address] = line
+        for pod, wanted in lines.items():
+            run_in(pod.net, *wanted.values())
+
+    def _hardware_at(self, host: NodeName, address: str) -> bytes:
+        for pod in self.pods[host]:
+            if address in pod.addresses:
+                return pod.net.hardware(ETH)
+        return self.catcher.hardware(f"h{self.hosts[host].number}")
 
     def _send_all(self, shots: Sequence[Shot]) -> None:
         for number, shot in enumerate(shots, start=1):
@@ -339,6 +359,7 @@ def _greetings(documents: Documents, name: NodeName) -> Iterator[Packet]:
 
 def _settings(addresses: Sequence[str], mtu: int) -> Iterator[str]:
     yield f"address flush dev {ETH} scope global"
+    yield f"neighbour flush dev {ETH} nud permanent"
     yield "link set lo up"
     yield f"link set {ETH} mtu {mtu} up"
     for address in addresses:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from lab.datagrams import Kind
 from review.model.packet import Packet, Start
 
 
@@ -14,5 +15,7 @@ class Shot:
     start: Start
     pod: int = 0
     """Which of its host's pods fires it, if one does."""
+    kind: Kind = Kind.SHOT
+    """What its datagrams are called: an answer flies like a shot, with the same token."""
     error: int = 0
     """The ``errno`` with which the sender's kernel refused it; 0 when it did not."""

@@ -70,6 +70,13 @@ class Net:
         made.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
         return made
 
+    def hardware(self, device: str) -> bytes:
+        """Return the hardware address of a device in it."""
+        with self.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as probe:
+            probe.bind((device, 0))
+            address: bytes = probe.getsockname()[4]
+            return address
+
     def set_parameters(self, values: dict[str, int]) -> None:
         """Set parameters below ``/proc/sys/net``, which shows the network of who opens it."""
 
