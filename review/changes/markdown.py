@@ -5,16 +5,15 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from review.changes.review import Entry, Impact, Review
-from review.changes.summary import describe_difference, measure, spell_reach, summarise
-from review.changes.wording import count, list_some
+from review.changes.summary import describe_details, measure, spell_reach, summarise
+from review.changes.wording import count
 from schemas.problems import neutralise
 
 _LIMIT: Final = 60_000
 """Characters. GitHub takes 65,536 in a comment; whoever posts it may add something."""
 _ENTRIES: Final = 20
-_LINES: Final = 12
+_LINES: Final = 16
 """How many lines of one entry's details are told."""
-_NAMES: Final = 8
 _LINE: Final = 400
 """Characters of one line of details."""
 
@@ -39,7 +38,7 @@ def write_markdown(review: Review) -> str:
             *_draw_table(review),
         ]
     )
-    return f"{head}\n\n{_fold_details(review.entries, _LIMIT - len(head))}"
+    return f"{head}\n\n{_fold_details(review, _LIMIT - len(head))}"
 
 
 def quote(text: str) -> str:
@@ -67,10 +66,10 @@ def _draw_table(review: Review) -> Iterator[str]:
         yield f"| {row.name} | {row.figure} | {row.impact or ''} |"
 
 
-def _fold_details(entries: Iterable[Entry], room: int) -> str:
+def _fold_details(review: Review, room: int) -> str:
     """Return as many details as there is room for, in a block that is shown on a click."""
     lines, left = [], room
-    for line in _spell_details(entries):
+    for line in _spell_details(review.entries, review.blast.hosts):
         left -= len(line) + 1
         if left < _LINE:
             lines.append("The rest is too long for a comment: wormhole diff -v tells all of it.")
@@ -81,23 +80,13 @@ def _fold_details(entries: Iterable[Entry], room: int) -> str:
     return f"<details><summary>Details</summary>\n\n{block}\n\n</details>"
 
 
-def _spell_details(entries: Iterable[Entry]) -> Iterator[str]:
+def _spell_details(entries: Iterable[Entry], hosts: int) -> Iterator[str]:
     for entry in entries:
-        lines = [
-            *entry.details,
-            *_name_hosts(entry),
-            *map(describe_difference, entry.differences),
-        ]
+        lines = [*describe_details(entry, hosts)]
         yield _cut(f"{entry.title}: {entry.effect}")
         yield from (_cut(f"  {line}") for line in lines[:_LINES])
         if len(lines) > _LINES:
             yield f"  and {count(len(lines) - _LINES, 'more line')} (wormhole diff -v)"
-
-
-def _name_hosts(entry: Entry) -> Iterator[str]:
-    for impact in reversed(Impact):
-        if names := [name for name, noticed in entry.hosts.items() if noticed is impact]:
-            yield f"{impact}: {list_some(names, _NAMES)}"
 
 
 def _cut(line: str) -> str:

@@ -1,12 +1,13 @@
 """A review to a subject line, and to the lines of a text that a person reads at a terminal."""
 
 from collections.abc import Callable, Iterator
+from textwrap import wrap
 from typing import Final
 
 from msgspec import UNSET
 
 from review.changes.review import Action, Blast, Difference, Entry, Impact, Review
-from review.changes.wording import count, list_some, spell_value
+from review.changes.wording import count, list_some, spell_value, verb
 from schemas.problems import neutralise
 from schemas.state import Value
 from schemas.values import NodeName
@@ -18,7 +19,12 @@ _SUBJECT: Final = 72
 """Characters of a commit's first line that every tool shows."""
 _ENTRIES: Final = 12
 """How many entries are told before the rest is counted, unless all are asked for."""
-_SHOWN_FILES: Final = 4
+_SHOWN_FILES: Final = 3
+_WIDTH: Final = 79
+"""Columns; an effect that does not fit goes to lines of its own."""
+_MARGIN: Final = 14
+"""Columns of the impact."""
+_ROOM: Final = _WIDTH - _MARGIN
 
 _STYLES: Final = {
     Impact.HITLESS: "good",
@@ -57,7 +63,12 @@ def describe_text(
     if not review.entries:
         return ()
     shown = review.entries if verbose else review.entries[:_ENTRIES]
-    lines = [line for entry in shown for line in _describe_entry(entry, paint, verbose=verbose)]
+    lines: list[str] = []
+    for entry in shown:
+        lines += _describe_entry(entry, paint)
+        if verbose:
+            more = describe_details(entry, review.blast.hosts)
+            lines += (paint("faint", f"{'':{_MARGIN}}{line}") for line in more)
     if left := review.entries[len(shown) :]:
         lines.append(f"  and {count(len(left), 'more change')} (-v shows them)")
     return (*lines, "", *_describe_blast(review.blast, paint))
@@ -70,7 +81,7 @@ def write_text(review: Review, *, verbose: bool, paint: Paint) -> str:
 
 
 def conclude(review: Review) -> str:
-    """Return the last line: ``Diff: 2 changes; 4 of 5 hosts touched, 1 disruptive.``."""
+    """Return the last line: ``Diff: 2 changes; 4 of 5 hosts touched, 1 is disrupted.``."""
     mesh, blast = neutralise(review.new.mesh), review.blast
     if not review.entries:
         return f"No changes: both are mesh {mesh} of {count(review.new.hosts, 'host')}."
@@ -78,17 +89,15 @@ def conclude(review: Review) -> str:
 
 
 def spell_reach(blast: Blast) -> str:
-    """Return ``4 of 5 hosts touched, 1 new, 1 disruptive``."""
+    """Return ``4 of 5 hosts touched, 1 new, 1 is disrupted``."""
+    drop, disrupt = blast.session_drop, blast.disruptive
     worse = [
-        f"{number:,} {impact}"
-        for number, impact in (
-            (blast.session_drop, Impact.SESSION_DROP),
-            (blast.disruptive, Impact.DISRUPTIVE),
-        )
-        if number
+        f"{disrupt:,} {verb(disrupt, 'are', 'is')} disrupted" if disrupt else "",
+        f"{drop:,} {verb(drop, 'drop')} sessions" if drop else "",
     ]
     reach = f"{blast.touched:,} of {count(blast.hosts, 'host')} touched"
-    return ", ".join([reach, *_spell_comings(blast), *(worse or ["all hitless"])])
+    told = ", ".join(filter(None, worse)) or "all hitless"
+    return ", ".join([reach, *_spell_comings(blast), told])
 
 
 def measure(blast: Blast) -> tuple[Measure, ...]:
@@ -142,41 +151,56 @@ def _worst(blast: Blast) -> Impact | None:
     return Impact.HITLESS if blast.hitless else None
 
 
-def _describe_entry(entry: Entry, paint: Paint, *, verbose: bool) -> Iterator[str]:
-    said = f"{paint('strong', neutralise(entry.title))}: {neutralise(entry.effect)}"
-    yield f"{paint(_STYLES[entry.impact], f'{entry.impact:<12}')}  {said}"
-    if verbose:
-        yield from (f"    {neutralise(line)}" for line in entry.details)
-        yield from (f"    {line}" for line in _describe_hosts(entry.hosts))
-        yield from (f"    {line}" for line in map(describe_difference, entry.differences))
+def _describe_entry(entry: Entry, paint: Paint) -> Iterator[str]:
+    title, effect = neutralise(entry.title), neutralise(entry.effect)
+    impact = paint(_STYLES[entry.impact], f"{entry.impact:<{_MARGIN - 2}}  ")
+    if _MARGIN + len(title) + 2 + len(effect) <= _WIDTH:
+        yield f"{impact}{paint('strong', title)}: {effect}"
+    else:
+        yield f"{impact}{paint('strong', title)}:"
+        told = wrap(effect, _ROOM, break_long_words=False, break_on_hyphens=False)
+        yield from (f"{'':{_MARGIN}}{line}" for line in told)
 
 
-def _describe_hosts(hosts: dict[NodeName, Impact]) -> Iterator[str]:
+def describe_details(entry: Entry, hosts: int) -> Iterator[str]:
+    """Yield who notices what, and every difference; those of the same files stand together.
+
+    ``hosts`` is how many there are in both states.
+    """
+    yield from map(neutralise, entry.details)
+    yield from _describe_hosts(entry.hosts, hosts)
+    by_files: dict[tuple[str, ...], list[Difference]] = {}
+    for difference in entry.differences:
+        by_files.setdefault(difference.files, []).append(difference)
+    for files, differences in by_files.items():
+        if not differences[0].path:
+            yield f"{neutralise(list_some(files, _SHOWN_FILES))} is {differences[0].action}"
+            continue
+        yield f"in {neutralise(list_some(files, _SHOWN_FILES))}:"
+        yield from (f"  {neutralise(_describe_difference(each))}" for each in differences)
+
+
+def _describe_hosts(noticed: dict[NodeName, Impact], hosts: int) -> Iterator[str]:
     for impact in reversed(Impact):
-        if names := [name for name, noticed in hosts.items() if noticed is impact]:
-            yield f"{impact}: {', '.join(names)}"
+        names = [name for name, each in noticed.items() if each is impact]
+        if len(names) == hosts > 1:
+            yield f"{impact}: all {hosts:,} hosts"
+        elif names:
+            yield from wrap(f"{impact}: {', '.join(names)}", _ROOM, break_on_hyphens=False)
 
 
-def describe_difference(difference: Difference) -> str:
-    """Return one difference on a line: the files, the path, before and after."""
-    where = ": ".join(filter(None, (list_some(difference.files, _SHOWN_FILES), difference.path)))
-    return neutralise(f"{where}: {_spell_values(difference)}")
-
-
-def _spell_values(difference: Difference) -> str:
-    if not difference.path:
-        return f"the file is {difference.action}"
+def _describe_difference(difference: Difference) -> str:
     before, after = (
         "" if value is UNSET else spell_value(value)
         for value in (difference.before, difference.after)
     )
     match difference.action:
         case Action.ADDED:
-            return f"+ {after}"
+            return f"+ {difference.path}: {after}"
         case Action.REMOVED:
-            return f"- {before}"
+            return f"- {difference.path}: {before}"
         case Action.CHANGED:
-            return f"{before} -> {after}"
+            return f"~ {difference.path}: {before} -> {after}"
 
 
 def _describe_blast(blast: Blast, paint: Paint) -> Iterator[str]:

@@ -4,9 +4,21 @@ from typing import Final
 
 from review.changes.tellnodes import Told
 from review.changes.topic import Topic
-from review.changes.wording import count, each, list_all, list_some, shorten, spell_value
+from review.changes.wording import (
+    count,
+    each,
+    list_all,
+    list_some,
+    name_few,
+    shorten,
+    spell_value,
+    verb,
+)
+from schemas.state import MeshState
+from schemas.values import is_ipv6
 
 _SHOWN: Final = 3
+_OFF: Final = "off"
 _FAMILIES: Final = {"ipv4": "IPv4", "ipv6": "IPv6"}
 
 
@@ -17,19 +29,20 @@ def tell_overlay(topic: Topic) -> Told:
         change = f"changes from {list_some(lost, _SHOWN)} to {list_some(gained, _SHOWN)}"
     else:
         change = f"{'shrinks' if lost else 'grows'} by {list_some(lost or gained, _SHOWN)}"
-    return f"overlay {change}{topic.where}", f"{topic.many_hosts} {_gain_and_lose(topic)}"
+    return f"overlay {change}{topic.where}", _gain_and_lose(topic)
 
 
 def tell_epoch(topic: Topic) -> Told:
     """Tell of another epoch of pre-shared keys."""
     was, now = topic.reason.before, topic.reason.after
     if now is None:
-        return f"pre-shared keys end{topic.where}", f"{topic.say('take')} them off every peer"
+        title = f"pre-shared keys end{topic.where}"
+        return title, f"{topic.say_there('take')} them off every peer, in place"
     if was is None:
         title = f"pre-shared keys begin with epoch {now}{topic.where}"
-        return title, f"{topic.say('derive')} one for every peer, in place"
+        return title, f"{topic.say_there('derive')} a key for every peer, in place"
     title = f"pre-shared keys rotate from epoch {was} to {now}{topic.where}"
-    return title, f"{topic.say('derive')} one anew for every peer, in place"
+    return title, f"{topic.say_there('derive')} a new key for every peer, in place"
 
 
 def tell_mtu(topic: Topic) -> Told:
@@ -37,38 +50,63 @@ def tell_mtu(topic: Topic) -> Told:
     was, now = topic.reason.before, topic.reason.after
     falls = int(str(now)) < int(str(was))
     title = f"tunnel MTU {'falls' if falls else 'rises'} from {was} to {now}{topic.where}"
-    return title, f"{topic.say('set')} it in place; pods that run keep theirs"
+    change = "change the device, the bridge and the CNI file in place"
+    who = topic.say_there(change, change.replace("change", "changes", 1))
+    return title, f"{_why_mtu(topic)}{who}; running pods keep theirs"
+
+
+def _why_mtu(topic: Topic) -> str:
+    """Say which endpoints are the reason: IPv6 has longer headers, and every path must fit."""
+    old, new = (_over_ipv6(side) for side in (topic.frame.old.mesh, topic.frame.new.mesh))
+    if new and not old:
+        return f"{name_few(new, 'node')} {verb(len(new), 'are', 'is')} reached over IPv6 now; "
+    return "no node is reached over IPv6 any more; " if old and not new else ""
+
+
+def _over_ipv6(mesh: MeshState) -> list[str]:
+    return sorted(
+        name
+        for peers in mesh.peer_groups.values()
+        for name, peer in peers.items()
+        if peer.endpoint and is_ipv6(peer.endpoint)
+    )
 
 
 def tell_listen_port(topic: Topic) -> Told:
     """Tell of another UDP port."""
-    hosts = len({delta.file for delta in topic.deltas if delta.path[-1:] == ("listenPort",)})
     names = [topic.frame.files[d.file] for d in topic.deltas if d.path[-1:] == ("listenPort",)]
-    if hosts == len(topic.frame.staying) > 1:
-        where, who = "", "each"
-    else:
-        where, who = f" on {names[0] if hosts == 1 else count(hosts, 'host')}", "it"
+    everybody = len(names) == len(topic.frame.staying) > 1
+    where = "" if everybody else f" on {name_few(names, 'host')}"
     title = f"listen port changes from {topic.reason.before} to {topic.reason.after}{where}"
-    return title, f"peers on the old port hear nothing until {who} speaks first"
+    who = (
+        "each host speaks"
+        if everybody
+        else f"{name_few(names, 'host')} {verb(len(names), 'speak')}"
+    )
+    return title, f"peers that know the old one hear nothing until {who} first"
 
 
 def tell_keepalive(topic: Topic) -> Told:
     """Tell of more, fewer or no keepalives."""
     was, now = (_seconds(told) for told in (topic.reason.before, topic.reason.after))
     title = f"keepalive changes from {was} to {now}{topic.where}"
-    return title, f"{topic.say('set')} it on every peer, no session is lost"
+    every = f"one to every peer each {now}" if now != _OFF else "none"
+    return title, f"{topic.say_there('send')} {every}, no session is lost"
 
 
 def tell_interface(topic: Topic) -> Told:
     """Tell of a WireGuard device that has another name."""
     title = f"WireGuard device {topic.reason.before} becomes {topic.reason.after}{topic.where}"
-    return title, f"{topic.say('delete')} the old one, and all its sessions with it"
+    return title, f"{topic.say_there('delete')} the old one, and all sessions with it"
 
 
 def tell_bridge(topic: Topic) -> Told:
     """Tell of a bridge that has another name."""
     title = f"bridge {topic.reason.before} becomes {topic.reason.after}{topic.where}"
-    return title, f"{topic.say('delete')} the old one: pods plugged into it lose their network"
+    return (
+        title,
+        f"{topic.say_there('delete')} the old one: pods plugged into it lose their network",
+    )
 
 
 def tell_masquerade(topic: Topic) -> Told:
@@ -76,7 +114,7 @@ def tell_masquerade(topic: Topic) -> Told:
     on = topic.reason.after == "on"
     outside = "the address of their host" if on else "their own addresses"
     title = f"masquerading is switched {topic.reason.after}{topic.where}"
-    return title, f"{topic.many_hosts} {_gain_and_lose(topic)}; pods leave with {outside}"
+    return title, f"{_gain_and_lose(topic)}; pods leave with {outside}"
 
 
 def tell_exceptions(topic: Topic) -> Told:
@@ -87,16 +125,19 @@ def tell_exceptions(topic: Topic) -> Told:
         f"shrink by {list_some(lost, _SHOWN)}" if lost else "",
     ]
     title = f"masquerade exceptions {' and '.join(filter(None, changes))}{topic.where}"
-    return title, f"{topic.many_hosts} {_gain_and_lose(topic)}"
+    return title, f"{_gain_and_lose(topic)}; {_who_sees(lost, gained)}"
+
+
+def _who_sees(lost: tuple[str, ...], gained: tuple[str, ...]) -> str:
+    if lost and gained:
+        return "pods reach others with their own addresses"
+    return f"pods {'' if gained else 'no longer '}reach it with their own addresses"
 
 
 def tell_iptables(topic: Topic) -> Told:
     """Tell of another variant of iptables."""
     title = f"iptables variant changes from {topic.reason.before} to {topic.reason.after}"
-    effect = f"{topic.say('write')} their rules to it, and take them from the other".replace(
-        "1 host writes their", "1 host writes its"
-    )
-    return f"{title}{topic.where}", effect
+    return f"{title}{topic.where}", "rules go to the new one, and from the old one if it differs"
 
 
 def tell_cni(topic: Topic) -> Told:
@@ -104,21 +145,24 @@ def tell_cni(topic: Topic) -> Told:
     was, now = topic.reason.before, topic.reason.after
     if topic.reason.subject == "file":
         title = f"CNI file {was} becomes {now}{topic.where}"
-        return title, f"{topic.say('give')} it the new name; running pods notice nothing"
+        return title, f"{topic.say_there('rename')} it in place; running pods notice nothing"
     title = f"CNI version changes from {was} to {now}{topic.where}"
-    return title, f"{topic.say('write')} the file anew; running pods notice nothing"
+    return title, f"{topic.say_there('write')} the file anew; running pods notice nothing"
 
 
 def tell_sysctl(topic: Topic) -> Told:
     """Tell of other kernel parameters."""
     if len(topic.reasons) > 1:
         title = f"{count(len(topic.reasons), 'kernel parameter')} change{topic.where}"
-        return title, topic.say("set others", "sets others")
+        return title, f"{topic.say_there('set')} other values"
     key, was, now = topic.reason.subject, topic.reason.before, topic.reason.after
     if now is None:
-        return f"{key} is no longer set{topic.where}", f"{topic.say('leave')} it as it was before"
+        return (
+            f"{key} is no longer set{topic.where}",
+            f"{topic.say_there('put')} back what was there before",
+        )
     change = f"changes from {was} to {now}" if was is not None else f"is set to {now}"
-    return f"{key} {change}{topic.where}", topic.say("write it", "writes it")
+    return f"{key} {change}{topic.where}", f"{topic.say_there('write')} it"
 
 
 def tell_mesh(topic: Topic) -> Told:
@@ -136,11 +180,11 @@ def tell_firewall(topic: Topic) -> Told:
     before, after = topic.reason.before, topic.reason.after
     if before is None or after is None:
         what = "is new" if before is None else "is gone"
-        return f"{name} {what}{topic.where}", f"{topic.many_hosts} {_gain_and_lose(topic)}"
+        return f"{name} {what}{topic.where}", _gain_and_lose(topic)
     lost, gained = _as_tuple(before), _as_tuple(after)
     if not lost and not gained:
         title = f"{name} has its rules in another order"
-        return f"{title}{topic.where}", f"{topic.say('load')} the chain anew"
+        return f"{title}{topic.where}", f"{topic.say_there('load')} it anew"
     said = [f"gains '{rule}'" for rule in gained] + [f"loses '{rule}'" for rule in lost]
     title = f"{name} changes by {count(len(said), 'rule')}{topic.where}"
     return title, f"no other change explains it: it {list_some(said, 1)}"
@@ -163,17 +207,20 @@ def list_rules(topic: Topic) -> tuple[str, ...]:
 
 
 def _gain_and_lose(topic: Topic) -> str:
+    """Say how many routes and rules each host gains and loses."""
     parts = []
+    one = len(topic.hosts) == 1
     for gone, plural in ((False, "gain"), (True, "lose")):
         numbers = (topic.count_routes(gone=gone), "route"), (topic.count_rules(gone=gone), "rule")
         told = [each(found, noun) for found, noun in numbers if found]
         if told:
-            parts.append(f"{plural if len(topic.hosts) != 1 else plural + 's'} {list_all(told)}")
-    return " and ".join(parts) or "change in another way"
+            parts.append(f"{plural}s {list_all(told)}" if one else f"{plural} {list_all(told)}")
+    who = ("it" if one else "they") if topic.where else topic.many_hosts
+    return f"{who} {' and '.join(parts) or verb(len(topic.hosts), 'change')}"
 
 
 def _seconds(told: object) -> str:
-    return "off" if told in {None, "0"} else f"{told} s"
+    return _OFF if told in {None, "0"} else f"{told} s"
 
 
 def _as_tuple(told: object) -> tuple[str, ...]:

@@ -71,6 +71,12 @@ class Topic:
         """Return ``3 hosts gain``, ``1 host gains``."""
         return f"{self.many_hosts} {verb(len(self.hosts), plural, singular)}"
 
+    def say_there(self, plural: str, singular: str = "") -> str:
+        """Say it of the hosts, or of ``they`` where the title names them; see ``where``."""
+        one = len(self.hosts) == 1
+        who = ("it" if one else "they") if self.where else self.many_hosts
+        return f"{who} {verb(len(self.hosts), plural, singular)}"
+
     def say_others(self, plural: str, singular: str = "") -> str:
         """Say it of the hosts that it is not about."""
         return f"{count(self.others, 'host')} {verb(self.others, plural, singular)}"

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Collection, Sequence
+from typing import Final
 
 import msgspec
 
 from schemas.state import Rule
 
-_SPELT: int = 60
+_SPELT: Final = 60
 """Characters of a value that stand in a sentence."""
 
 
@@ -53,12 +54,20 @@ def each(numbers: Collection[int], noun: str) -> str:
 
 def spell_value(value: object) -> str:
     """Return a value of a document as a person writes it, on one line."""
-    if isinstance(value, Rule):
-        return spell_rule(value)
     plain = msgspec.to_builtins(value)
-    if isinstance(plain, str):
-        return plain
-    return json.dumps(plain, sort_keys=True)
+    match plain:
+        case str():
+            return plain
+        case {"verdict": _, "comment": _}:
+            return spell_rule(msgspec.convert(plain, Rule))
+        case {"destination": destination, "type": kind, "metric": metric}:
+            device = f" out {plain['device']}" if "device" in plain else ""
+            return f"{kind} {destination}{device} metric {metric}"
+        case {"publicKey": key, "allowedIPs": [*prefixes]}:
+            where = f"at {plain['endpoint']}" if "endpoint" in plain else "without an endpoint"
+            return f"{', '.join(prefixes)} {where}, key {key}"
+        case _:
+            return json.dumps(plain, sort_keys=True)
 
 
 def shorten(text: str) -> str:
