@@ -37,7 +37,7 @@ _COLORS: Final = {
     Change.LEAVES: "#e5534b",
     Change.CHANGED: "#bf8700",
 }
-_SPECIAL: Final = re.compile(r"[^A-Za-z0-9 .:/,_-]|^-|^[0-9](?=[. ])")
+_SPECIAL: Final = re.compile(r"[^A-Za-z0-9 .:/,_-]|^-|\.(?= )")
 """What Mermaid, its Markdown or HTML may obey. Its own escape is ``#`` code ``;``."""
 
 
