@@ -9,6 +9,7 @@ from review.model.packet import Entry, Start
 from schemas.problems import Problems
 from schemas.state import Value
 from schemas.values import NodeName
+from schemas.wording import suggest
 
 _PODS: Final = {"pod": None, "pod4": False, "pod6": True}
 _OUTSIDE: Final = {False: "198.51.100.1", True: "2001:db8::1"}
@@ -36,6 +37,8 @@ def read_ends(network: Network, sender: str, receiver: str, source: str = "") ->
         Problems: a name or an address that is none of the network's.
 
     """
+    if source and not _is_address(source):
+        raise Problems.one("is no IP address", path="--source", value=source)
     family = _family_of(source) if source else _family_of(receiver)
     if family is None:
         family = _family_of(sender)
@@ -99,7 +102,11 @@ def _read_sender(network: Network, text: str, destination: str, *, ipv6: bool) -
         pod = _first_pod(machine, "--from", ipv6=ipv6)
         return Start(host=machine.name, entry=Entry.POD), pod
     if _is_address(text):
-        return _read_owner(network, text), text
+        owner = _read_owner(network, text)
+        if owner is None:
+            rule = "is on no host of this state; for a sender outside of it write outside:NODE"
+            raise Problems.one(rule, path="--from", value=text)
+        return owner, text
     machine = _find_host(network, text, "--from", _SENDERS)
     return Start(host=machine.name, entry=Entry.HOST), ""
 
@@ -107,13 +114,16 @@ def _read_sender(network: Network, text: str, destination: str, *, ipv6: bool) -
 def _read_peer(network: Network, node: str, destination: str, *, ipv6: bool) -> tuple[Start, str]:
     """Let a peer speak to the host that has the destination."""
     peer = _find_host(network, node, "--from", _SENDERS)
-    owner = _read_owner(network, destination, path="--to")
+    owner = _read_owner(network, destination)
+    if owner is None:
+        rule = "is on no host of this state; a peer speaks to one of its hosts"
+        raise Problems.one(rule, path="--to", value=destination)
     start = Start(host=owner.host, entry=Entry.PEER, peer=peer.name)
     return start, _first_pod(peer, "--from", ipv6=ipv6)
 
 
-def _read_owner(network: Network, text: str, path: str = "--from") -> Start:
-    """Return the host that an address is on, as a pod's or as its own."""
+def _read_owner(network: Network, text: str) -> Start | None:
+    """Return the host that an address is on, as its own or as a pod's."""
     ipv6, number = read_address(text)
     for machine in network.machines.values():
         if number in machine.own[ipv6]:
@@ -121,8 +131,7 @@ def _read_owner(network: Network, text: str, path: str = "--from") -> Start:
         for pods in machine.pods.ranges:
             if pods.subnet.ipv6 is ipv6 and pods.subnet.first <= number <= pods.subnet.last:
                 return Start(host=machine.name, entry=Entry.POD)
-    rule = "is on no host of this state; for a sender outside of it write outside:NODE"
-    raise Problems.one(rule, path=path, value=text)
+    return None
 
 
 def _is_address(text: str) -> bool:
@@ -144,6 +153,7 @@ def _first_pod(machine: Machine, path: str, *, ipv6: bool) -> str:
 def _find_host(network: Network, name: str, path: str, spellings: str) -> Machine:
     machine = network.machines.get(NodeName(name))
     if machine is None:
-        rule = f"no such host, nor an address as documents spell it: write {spellings}"
+        meant = suggest(name, network.machines)
+        rule = f"no such host{meant}, nor an address as documents spell it: write {spellings}"
         raise Problems.one(rule, path=path, value=name)
     return machine
