@@ -1,5 +1,6 @@
 """Objects to canonical YAML: the same objects, the same bytes."""
 
+import re
 from typing import Any, Final
 
 import yaml
@@ -8,6 +9,10 @@ from wormhole.cluster.api import Object
 
 MARK: Final = "# From a cluster: wormhole inventory pull writes this file, and removes it."
 """The first line of every file that a pull writes; by it the next one knows what it may change."""
+
+
+_NUMBER: Final = re.compile(r"[-+]?[0-9.][0-9a-fA-FxXoO_.eE+-]*")
+"""Everything that might be one: quotes too many do no harm."""
 
 
 def spell_objects(objects: tuple[Object, ...]) -> bytes:
@@ -26,6 +31,15 @@ class _Dumper(yaml.CSafeDumper):
 
     def ignore_aliases(self, _data: Any) -> bool:  # noqa: ANN401 - the base takes anything
         return True
+
+
+def _represent_text(dumper: _Dumper, text: str) -> yaml.Node:
+    """Quote what a reader of YAML 1.2, as Kubernetes' and ours, takes for a number: ``1e5``."""
+    style = "'" if _NUMBER.fullmatch(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
 
 
 def _spell(document: Object) -> str:
