@@ -46,7 +46,9 @@ class Flight:
         self.packet = packet
         self.ipv6, self.destination = read_address(packet.destination)
         self.unbound = packet.source in {"", "0.0.0.0", "::"}  # noqa: S104 - INADDR_ANY, not a bind
-        self.source = 0 if self.unbound else read_address(packet.source)[1]
+        family, self.source = (self.ipv6, 0) if self.unbound else read_address(packet.source)
+        if family is not self.ipv6:
+            raise ValueError(f"{packet.source} and {packet.destination} are of two families")
         self.syn = packet.tcp_syn and packet.protocol is Protocol.TCP
         self.size = packet.size
         self.dont_fragment = packet.dont_fragment or self.ipv6

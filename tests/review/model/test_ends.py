@@ -79,8 +79,8 @@ def test_the_source_may_be_forged() -> None:
             "",
             (
                 "--from 'rack-z': no such host, nor an address as documents spell it: write a"
-                " pod's address, NODE/pod, NODE (its host network), outside:NODE (comes to it in clear)"
-                " or peer:NODE (what that node encrypts)"
+                " pod's address, NODE/pod, NODE (its host network), outside:NODE (comes to it in"
+                " clear) or peer:NODE (what that node encrypts)"
             ),
         ),
         (

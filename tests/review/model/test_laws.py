@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from inventories import inventories
 from msgspec.structs import replace
-from stories import change_host
+from stories import A, change_host, make_documents
 
 from compiler.compile import compile_mesh
 from compiler.inventory import Inventory
@@ -155,3 +155,18 @@ def test_a_peer_is_heard_in_no_other_s_name(inventory: Inventory, data: st.DataO
 
     if claim is None or claim.peer.name != start.peer:
         assert story.fate in {Fate.DROPPED, Fate.LOST}
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "message"),
+    [
+        ("10.0.0.1", "fd00::1", "10.0.0.1 and fd00::1 are of two families"),
+        ("10.0.0.01", "10.0.0.2", "'10.0.0.01' is no IP address as documents spell it"),
+    ],
+)
+def test_what_is_no_packet_is_not_walked(source: str, destination: str, message: str) -> None:
+    network = build_network(make_documents())
+    packet = Packet(source=source, destination=destination)
+
+    with pytest.raises(ValueError, match=message):
+        walk(network, packet, Start(host=A, entry=Entry.POD))
