@@ -15,7 +15,7 @@ from wormhole import __version__
 from wormhole.folder import explain_os_errors, read_plain
 
 LARGEST: Final = 64 << 20
-"""Bytes. The plan of a host with 10,000 peers has a tenth of that."""
+"""Bytes. The plan of a host with 10,000 peers has an eighth of that."""
 
 _MODE: Final = 0o600
 """There is no secret in it; but who may read what a host is like is for its owner to say."""

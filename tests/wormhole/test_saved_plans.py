@@ -348,3 +348,13 @@ def test_the_plan_in_json_is_the_plan_and_the_file_is_the_saved_one(wormhole: Wo
     code, out, err = wormhole("plan", *ON_A, *OUT, "--json")
     assert (code, err) == (1, KEYS_SAVED)
     assert violations(json.loads(out), "plan") == ()
+
+
+def test_a_stale_plan_is_never_on_trial(wormhole: Wormhole, host: FakeHost) -> None:
+    wormhole("apply", *ON_A)
+    wormhole("plan", *ON_A, *OUT)
+    host.set_link("wormhole-br0", mtu=1300)
+    host.faults.writes.clear()
+    code, out, err = wormhole("apply", "p.json", "--confirm", "60")
+    assert (code, err, "stale" in last_line(out)) == (5, "", True)
+    assert host.faults.writes == []

@@ -12,7 +12,7 @@ from applier.outcome import Outcome, Result
 from applier.plan import Plan
 from applier.saved.carry import Opened, apply_saved
 from applier.saved.make import draft
-from applier.saved.text import read_saved
+from applier.saved.text import read_saved, write_saved
 from applier.situation import Situation
 
 JOINED = build_inventory(("node-a", "node-b", "node-c", "node-d", "node-e"))
@@ -121,6 +121,15 @@ def test_a_plan_that_removes_too_much_is_not_even_drafted_for_saving() -> None:
         scene.host, scene.resolved, vault=scene.vault, paths=scene.paths, version=VERSION
     )
     assert drafted.refused == "the plan removes 19 of 53 objects, which is more than a fifth"
+
+
+def test_what_nobody_allowed_is_not_done_by_whoever_saved_it_all_the_same() -> None:
+    scene = many()
+    drafted = draft(
+        scene.host, scene.resolved, vault=scene.vault, paths=scene.paths, version=VERSION
+    )
+    outcome = apply_content(scene, write_saved(drafted.saved, scene.vault))
+    assert (outcome.refused, outcome.done) == (drafted.refused, ())
 
 
 def many() -> Scene:

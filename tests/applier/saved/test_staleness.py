@@ -279,7 +279,7 @@ def test_a_machine_is_not_named_in_its_plan() -> None:
     machine = b"4bb2be5ffd5e4bd3a3ea4fdd4ef2ddb6"
     be_machine(scene, machine)
     _, content = planned(scene)
-    assert machine not in content
+    assert machine[:8] not in content
 
 
 def test_a_host_with_another_key_is_refused() -> None:
