@@ -91,8 +91,13 @@ def _find_exit(machine: Machine, flight: Flight) -> InterfaceName | None:
     """Return the device that a process's packet leaves by; None when there is no way.
 
     What IPv4 sends to many goes by the device that has the source, whatever the routes say
-    (``ip_route_output_key_hash_rcu``); RFC 1112 knew no other way to choose one.
+    (``ip_route_output_key_hash_rcu``); RFC 1112 knew no other way to choose one. An IPv6 link-local
+    destination says nothing without a device (``__ip6_datagram_connect``: EINVAL).
     """
+    if is_link_local(flight.destination, ipv6=flight.ipv6):
+        decision = f"unreachable: {flight.spell(flight.destination)} is on a link, but on which?"
+        flight.trail.append((machine.name, Stage.ROUTE, decision, None))
+        return None
     many = is_for_many(machine, flight.destination, ipv6=flight.ipv6)
     if many and not flight.ipv6 and not flight.unbound and _is_for_no_route(machine, flight):
         own = machine.own[False].get(flight.source)

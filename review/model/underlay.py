@@ -135,6 +135,11 @@ def _try_way(network: Network, machine: Machine, reach: Reach, there: Machine) -
         why = f"lost: it goes to {address}, and {who}"
         known = machine.peers.peers.get(there.name)
         return _Failure(why, known.at("endpoint") if known else None)
+    rivals = [name for name in at if name != there.name and network.machines[name].reach == reach]
+    if rivals:
+        why = f"lost: it goes to {address}, port {reach.port}, and so does {rivals[0]}'s"
+        known = machine.peers.peers.get(there.name)
+        return _Failure(why, known.at("endpoint") if known else None)
     if there.listen_port != reach.port:
         why = f"lost: it goes to port {reach.port}, and {there.name} listens on {there.listen_port}"
         return _Failure(why, there.at("wireguard", "listenPort"))

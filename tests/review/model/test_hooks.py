@@ -89,6 +89,15 @@ def test_the_input_device_is_not_seen_at_output_nor_the_output_device_at_input()
     assert send(POD_A, "10.244.1.1", documents=to_host).fate is Fate.DELIVERED
 
 
+def test_what_a_process_sends_passes_output_before_it_leaves() -> None:
+    drop = make_rule(Verdict.DROP, output=InterfaceName("wormhole-wg0"))
+    chain = make_chain(drop, stage=state.Stage.FILTER, hook=state.Hook.OUTPUT)
+    story = send("", POD_B, entry=Entry.HOST, documents=with_chain(chain))
+
+    assert ending(story) == (Fate.DROPPED, A, "dropped: odd (odd)")
+    assert decisions(story, Stage.MANGLE) == []
+
+
 def test_a_rule_for_the_other_family_matches_nothing() -> None:
     rule = make_rule(Verdict.DROP, source=Prefix("::/0"))
     chain = make_chain(rule, stage=state.Stage.FILTER, hook=state.Hook.FORWARD)

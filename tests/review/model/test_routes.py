@@ -108,3 +108,13 @@ def test_a_host_that_does_not_forward_still_takes_what_is_its_own() -> None:
     documents = change_host(make_documents(), B, lambda host: replace(host, sysctls={}))
 
     assert send(POD_A, "10.244.2.1", documents=documents).fate is Fate.DELIVERED
+
+
+def test_a_process_that_sends_to_a_link_must_say_which() -> None:
+    story = send("", "fe80::1", entry=Entry.HOST, documents=DUAL)
+
+    assert ending(story) == (
+        Fate.UNREACHABLE,
+        A,
+        "unreachable: fe80::1 is on a link, but on which?",
+    )
