@@ -135,7 +135,7 @@ def _try_way(network: Network, machine: Machine, reach: Reach, there: Machine) -
         why = f"lost: it goes to {address}, and {who}"
         known = machine.peers.peers.get(there.name)
         return _Failure(why, known.at("endpoint") if known else None)
-    rivals = [name for name in at if name != there.name and network.machines[name].reach == reach]
+    rivals = [name for name in at if name != there.name and _is_reached_at(network, name, reach)]
     if rivals:
         why = f"lost: it goes to {address}, port {reach.port}, and so does {rivals[0]}'s"
         known = machine.peers.peers.get(there.name)
@@ -149,6 +149,11 @@ def _try_way(network: Network, machine: Machine, reach: Reach, there: Machine) -
         why = f"lost: the route to {address}, an endpoint, leads into the overlay"
         return _Failure(why, way.place if way else None)
     return _filter_outer(network, machine, reach, there)
+
+
+def _is_reached_at(network: Network, name: NodeName, reach: Reach) -> bool:
+    machine = network.machines.get(name)
+    return machine is not None and machine.reach == reach
 
 
 def _filter_outer(

@@ -1,9 +1,11 @@
 """Local table, longest match, metric, unreachable, and what comes with an address."""
 
 import pytest
+from inventories import make_inventory, make_mesh, make_node
 from msgspec.structs import replace
 from stories import POD_A, POD_B, A, B, change_host, decisions, ending, make_documents, send
 
+from compiler.compile import compile_mesh
 from review.model.packet import Entry
 from review.model.story import Fate, Stage
 from schemas.state import Documents, Route, RouteType
@@ -118,3 +120,15 @@ def test_a_process_that_sends_to_a_link_must_say_which() -> None:
         A,
         "unreachable: fe80::1 is on a link, but on which?",
     )
+
+
+@pytest.mark.parametrize("pods", ["10.244.0.0/16", "fd00:244::/48"])
+def test_the_route_of_an_address_comes_before_ours_where_they_are_of_one_prefix(pods: str) -> None:
+    """Metric 0 in IPv4 and 256 in IPv6 against our 1024: a pod CIDR may be the whole overlay."""
+    node = make_node("node-a", pods, endpoint="192.0.2.1:9806")
+    documents = compile_mesh(make_inventory(make_mesh(pods), node))
+    pod = "10.244.7.7" if "." in pods else "fd00:244::7:7"
+    story = send("", pod, entry=Entry.HOST, documents=documents)
+
+    assert story.fate is Fate.DELIVERED
+    assert decisions(story, Stage.ROUTE) == [f"by wormhole-br0: {pods} is on link there"]

@@ -233,3 +233,15 @@ def test_an_endpoint_may_be_ipv6() -> None:
         documents = change_peer(documents, name, endpoint=Endpoint(f"[2001:db8::{number}]:9806"))
 
     assert send(POD_A, POD_B, documents=documents).fate is Fate.DELIVERED
+
+
+def test_two_peers_with_one_endpoint_are_found_by_neither() -> None:
+    documents = make_documents()
+    shared = change_peer(documents, B, endpoint=documents.mesh.peer_groups["mesh"][C].endpoint)
+    story = send(POD_A, POD_B, documents=shared)
+
+    assert story.fate is Fate.LOST
+    assert story.steps[-1].decision == (
+        "lost: it goes to 192.0.2.3, port 9806, and so does node-c's: "
+        "it must speak first (no keepalive)"
+    )
