@@ -11,7 +11,9 @@ MARK: Final = "# From a cluster: wormhole inventory pull writes this file, and r
 """The first line of every file that a pull writes; by it the next one knows what it may change."""
 
 
-_NUMBER: Final = re.compile(r"[-+]?[0-9.][0-9a-fA-FxXoO_.eE+-]*")
+_NUMBER: Final = re.compile(
+    r"[-+]?(?:0[xXoObB][0-9a-fA-F_]+|[0-9_]*\.?[0-9_]*(?:[eE][-+]?[0-9]+)?)"
+)
 """Everything that might be one: quotes too many do no harm."""
 
 
