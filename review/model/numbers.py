@@ -46,8 +46,13 @@ def read_address(text: str) -> tuple[bool, int]:
 def spell_address(number: int, *, ipv6: bool) -> str:
     """Return the canonical text of an address."""
     if ipv6:
-        return str(IPv6Address(number))
+        return _spell_ipv6(number)
     return f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+
+
+@lru_cache(maxsize=16384)
+def _spell_ipv6(number: int) -> str:
+    return str(IPv6Address(number))
 
 
 @lru_cache(maxsize=16384)

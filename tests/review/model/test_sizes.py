@@ -118,8 +118,8 @@ def test_below_1280_bytes_a_device_has_no_ipv6() -> None:
     [
         (1440, 1500, Fate.DELIVERED),
         (1440, 1499, Fate.TOO_BIG),
-        (1325, 1388, Fate.DELIVERED),
-        (1325, 1387, Fate.TOO_BIG),
+        (1313, 1388, Fate.DELIVERED),
+        (1313, 1387, Fate.TOO_BIG),
         (1328, 1388, Fate.DELIVERED),
     ],
 )
