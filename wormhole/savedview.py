@@ -41,7 +41,7 @@ def describe_saved(saved: SavedPlan, *, paint: Paint = paint_plain, verbose: boo
         ("machine", f"{host.machine or '(without an id)'}, boot {host.boot}"),
         ("key", host.public_key),
         ("made by", f"wormhole {saved.version}"),
-        ("before", _name_memory(saved.last_applied)),
+        ("after", _name_memory(saved.last_applied)),
         (
             "may",
             "remove more than a fifth of what is Wormhole's" if saved.allow_mass_delete else "",
@@ -99,7 +99,7 @@ def _describe_fact(fact: Fact) -> str:
 
 
 def _name_memory(digest: str) -> str:
-    return f"desired state {shorten_digest(digest)}" if digest else "nothing known of"
+    return f"desired state {shorten_digest(digest)}" if digest else "nothing that is remembered"
 
 
 def _describe_objects(

@@ -167,7 +167,7 @@ def test_a_saved_plan_is_read_anywhere_as_text_and_as_json(
         "  machine  (without an id), boot 00000000-0000-4000-8000-000000000001\n"
         f"  key      {document['host']['publicKey']}\n"
         f"  made by  wormhole {__version__}\n"
-        "  before   nothing known of\n"
+        "  after    nothing that is remembered\n"
         "\n"
     )
     assert (code, err) == (0, "")
