@@ -1,6 +1,6 @@
 """A member of a mesh to what is its own: prefixes, keys, endpoint addresses."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from ipaddress import ip_interface
 from typing import NamedTuple
@@ -105,14 +105,14 @@ def _describe(
     name: NodeName, host: HostState | None, entries: tuple[tuple[str, Peer], ...]
 ) -> Member:
     spans = {find_span(prefix) for _, peer in entries for prefix in peer.allowed_ips}
-    spans |= {span for span in _list_own_spans(host)} if host else set()
+    spans |= set(_list_own_spans(host)) if host else set()
     endpoints = {find_endpoint(peer.endpoint) for _, peer in entries if peer.endpoint}
     return Member(
         name=name,
         host=host,
         entries=entries,
-        prefixes=_drop_inner(spans - {None}),
-        endpoints=tuple(sorted(endpoints - {None})),
+        prefixes=_drop_inner(spans),
+        endpoints=tuple(sorted(span for span in endpoints if span)),
     )
 
 
@@ -127,10 +127,10 @@ def _list_pod_spans(host: HostState) -> Iterator[Span | None]:
         yield Span(each.subnet.ipv6, each.subnet.first, each.subnet.last)
 
 
-def _drop_inner(spans: set[Span | None]) -> tuple[Span, ...]:
+def _drop_inner(spans: Iterable[Span | None]) -> tuple[Span, ...]:
     """Return the spans that lie in no other: a device's address is in its pod CIDR."""
     kept: list[Span] = []
-    for span in sorted(span for span in spans if span):
+    for span in sorted({span for span in spans if span}):
         if not kept or not kept[-1].contains(span):
             kept = [one for one in kept if not span.contains(one)] + [span]
     return tuple(kept)

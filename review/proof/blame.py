@@ -39,7 +39,9 @@ def last_of(story: Story, stage: Stage, begins: str = "") -> Step | None:
     return found[-1] if found else None
 
 
-def _blame_last(world: World, story: Story, start: Start, target: NodeName, last: Step) -> Blame:
+def _blame_last(  # noqa: PLR0911 - a table of stages, a sentence each
+    world: World, story: Story, start: Start, target: NodeName, last: Step
+) -> Blame:
     """Judge by the stage that had the last word."""
     host = world.documents.hosts[story.host]
     match last.stage:
@@ -60,11 +62,16 @@ def _blame_last(world: World, story: Story, start: Start, target: NodeName, last
         case Stage.FILTER if last.by is None:
             deed, verdict = "accepts this packet", Verdict.ACCEPT
             return blame_absent(host, story, Hook.FORWARD, Table.FILTER, deed, verdict)
-        case Stage.MTU if start.entry is Entry.POD and story.host == start.host:
+        case Stage.MTU if _fits_no_own_device(last) and story.host == start.host:
             mtu = world.strict.machines[start.host].pods
             return mtu.mtu_place, f"pods build packets that do not fit: {last.decision}"
         case _:
             return _of_step(last, host)
+
+
+def _fits_no_own_device(last: Step) -> bool:
+    """Whether a device of the host was too narrow, and not the underlay behind it."""
+    return "ciphertext" not in last.decision
 
 
 def _of_step(step: Step | None, host: HostState) -> Blame:
@@ -177,6 +184,10 @@ def _blame_underlay(world: World, story: Story, target: NodeName, last: Step) ->
                 address.first, ipv6=address.ipv6
             ):
                 return place, "is an address of the overlay: the tunnel would lead into itself"
+            sharing = sorted(one for one in peers if peers[one].endpoint == peer.endpoint)
+            if peer.endpoint is not None and len(sharing) > 1:
+                place = Place(file=_MESH, path=("peerGroups", group, sharing[0], "endpoint"))
+                return place, f"is the endpoint of {sharing[1]} too, and one host can be there"
     if len(without) > 1:
         return without[
             0

@@ -38,14 +38,15 @@ def blame_forgery(host: HostState, story: Story, start: Start) -> Blame:
         prefix = step.decision.rpartition(": ")[2]
         return step.by, f"lets {start.peer} speak as {prefix}, which its own document lacks"
     for step in story.steps:
-        if step.host == host.name and step.stage is Stage.FILTER and step.by is not None:
-            if _chain_of(host, step.by).position is Position.FIRST and _ends_chain(host, step.by):
-                return step.by, f"lets it in before a rule that would drop it: {step.decision}"
+        if step.host != host.name or step.stage is not Stage.FILTER or step.by is None:
+            continue
+        if _chain_of(host, step.by).position is Position.FIRST and _ends_chain(host, step.by):
+            return step.by, f"lets it in before a rule that would drop it: {step.decision}"
     hook = Hook.FORWARD if _last_of(story, Stage.ROUTE, "by ") else Hook.INPUT
     return blame_absent(host, story, hook, Table.FILTER, "drops forged sources")
 
 
-def blame_absent(  # noqa: PLR0913 - what is looked for
+def blame_absent(  # noqa: PLR0913, PLR0917 - what is looked for
     host: HostState,
     story: Story,
     hook: Hook,

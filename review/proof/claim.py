@@ -1,9 +1,10 @@
-"""What is claimed of a mesh, and what contradicts a claim: a packet, its story, the line at fault."""
+"""What is claimed of a mesh, and what contradicts it: a packet, its story, the line at fault."""
 
 from enum import StrEnum
 
 from review.model.story import Place, Story
 from schemas.state import Value
+from schemas.values import NodeName
 
 
 class Claim(StrEnum):
@@ -32,6 +33,10 @@ class Counterexample(Value, frozen=True, kw_only=True):
     """Where it would be mended."""
     fault: str
     """What is wrong there."""
+    notes: tuple[str, ...] = ()
+    """What else is known, such as the sizes that pass."""
+    between: tuple[NodeName, ...] = ()
+    """The two hosts, or the one, that were walked for all like them."""
     pairs: int = 1
     """Ordered pairs of hosts, or hosts, that this one stands for."""
 
@@ -48,4 +53,8 @@ class Proof(Value, frozen=True, kw_only=True):
     """States in which hosts were walked: now, and after each failure."""
     packets: int
     """Walked."""
+    steps: int = 0
+    """Of a rollout, after each of which hosts were walked."""
+    lost: int = 0
+    """Ordered pairs of hosts of which something of one does not reach the other."""
     counterexamples: tuple[Counterexample, ...] = ()

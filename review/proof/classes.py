@@ -5,7 +5,7 @@ Why this suffices is told in :mod:`review.proof`.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
 import msgspec
@@ -49,10 +49,15 @@ class _Claim(NamedTuple):
     owner: NodeName
 
 
-def sort_into_classes(documents: Documents) -> tuple[HostClass, ...]:
-    """Return the classes of a mesh's members, in the order of their first names."""
+def sort_into_classes(
+    documents: Documents, apart: Collection[NodeName] = ()
+) -> tuple[HostClass, ...]:
+    """Return the classes of a mesh's members, in the order of their first names.
+
+    Members that are told ``apart`` are like nobody else, whatever documents say.
+    """
     members = list_members(documents)
-    entangled = find_entangled(members)
+    entangled = find_entangled(members) | frozenset(apart)
     texts = {name: _spell(member, name in entangled) for name, member in members.items()}
     constants = _list_constants(set(texts.values()))
     classes: dict[object, list[NodeName]] = defaultdict(list)

@@ -1,8 +1,8 @@
 """Nobody speaks in another's name: no node through the tunnel, no pod, nobody outside in clear.
 
 Walked where hosts let through whatever our rules do, and without chains that are called last.
-Not claimed: of pods on one bridge none is kept from another's address there; and a pod may send from
-any address of its own host's pod CIDRs.
+Not claimed: of pods on one bridge none is kept from another's address there; and a pod may send
+from any address of its own host's pod CIDRs.
 """
 
 from collections.abc import Iterator

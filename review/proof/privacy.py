@@ -3,29 +3,30 @@
 Whether a packet leaves in clear is decided on the host that it leaves: its routes, its chains,
 its device. So one host of each class is enough, and other hosts' failures do not matter.
 
-Two layers keep a packet in: an unreachable route, and a chain that drops. Each has to do without the
-other, so failures come in pairs too: the tunnel gone and our chains flushed is what an operator does
-who starts anew.
+Two layers keep a packet in: an unreachable route, and a chain that drops. Each has to do without
+the other, so failures come in pairs too: the tunnel gone and our chains flushed is what an operator
+does who starts anew.
 
 Walked where hosts let through whatever our rules do. Chains that are called last do not count: what
 others accept before never comes to them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations, product
 
 from msgspec.structs import replace
 
 from review.model.machine import Machine
+from review.model.numbers import spell_address
 from review.model.packet import Entry, Packet, Start
 from review.model.story import Fate, Place, Story
 from review.proof.atlas import Atlas, whole_space
-from review.proof.belongings import list_spans
+from review.proof.belongings import Span, list_spans
 from review.proof.blamechains import blame_leak
 from review.proof.claim import Claim, Counterexample
 from review.proof.failures import Failure, list_failures, without_late_chains
-from review.proof.world import World, own_addresses
-from schemas.state import Value
+from review.proof.world import World, own_addresses, pods_of
+from schemas.state import HostState
 from schemas.values import NodeName
 
 _IN_CLEAR = frozenset({Fate.LEAKED, Fate.LEFT})
@@ -46,62 +47,66 @@ def list_situations(world: World, name: NodeName) -> Iterator[tuple[Failure, ...
     yield from combinations([failure for failure in failures if failure.is_layer], 2)
 
 
-class Questions(Value, frozen=True, kw_only=True):
-    """What a host is asked in every situation: packets, and where each comes from."""
+Question = tuple[Packet, Start]
+"""A packet, and where it comes from."""
 
-    packets: tuple[tuple[Packet, Start], ...]
+Protected = Mapping[bool, tuple[Span, ...]]
+"""What is never to be sent in clear, by whether it is IPv6."""
 
 
-def list_questions(world: World, name: NodeName) -> Questions:
+def list_questions(
+    host: HostState, machine: Machine, protected: Protected, peer: Machine | None
+) -> tuple[Question, ...]:
     """Return a packet for each answer that the host's own document can give.
 
     Sources are told apart by the sources in rules, destinations by those in rules and by routes.
     What the kernel refuses by itself is not asked: a packet that it drops leaks nowhere.
     """
-    host = world.documents.hosts[name]
-    machine = world.lax.machines[name]
     rules = [rule for chain in (*host.firewall.ipv4, *host.firewall.ipv6) for rule in chain.rules]
     own = [*host.bridge.addresses, *host.wireguard.addresses]
-    sources = _make_atlas([*own, *(rule.source for rule in rules)])
     routes = [route.destination for route in host.routes]
+    sources = _make_atlas([*own, *(rule.source for rule in rules)])
     targets = _make_atlas([*own, *routes, *(rule.destination for rule in rules)])
-    peer = next((other for other in world.members if other != name), None)
-    asked: list[tuple[Packet, Start]] = []
-    for ipv6 in world.families:
-        spans = world.overlay_spans(ipv6=ipv6)
-        aims = world.spell(targets.pick(*spans), ipv6=ipv6)
-        names = world.spell(sources.pick(whole_space(ipv6=ipv6)), ipv6=ipv6)
-        pods = world.pods_of(machine, ipv6=ipv6)
-        senders = (
-            (Start(host=name, entry=Entry.POD), (*names, *pods)),
-            (Start(host=name, entry=Entry.HOST), own_addresses(machine, ipv6=ipv6)),
-            (Start(host=name, entry=Entry.OUTSIDE), names),
-            (
-                Start(host=name, entry=Entry.PEER, peer=peer),
-                world.pods_of(world.lax.machines[peer], ipv6=ipv6)
-                if peer in world.lax.machines
-                else (),
-            ),
-        )
-        asked += [
-            (Packet(source=source, destination=target), start)
-            for start, given in senders
-            for source, target in product(dict.fromkeys(given), aims)
-        ]
-    return Questions(packets=tuple(asked))
+    asked: list[Question] = []
+    for ipv6, spans in protected.items():
+        aims = _spell(targets.pick(*spans), ipv6=ipv6)
+        names = _spell(sources.pick(whole_space(ipv6=ipv6)), ipv6=ipv6)
+        for start, given in _list_senders(machine, names, peer, ipv6=ipv6):
+            asked += [
+                (Packet(source=source, destination=aim), start)
+                for source, aim in product(dict.fromkeys(given), aims)
+                if source != aim
+            ]
+    return tuple(asked)
+
+
+def _list_senders(
+    machine: Machine, names: tuple[str, ...], peer: Machine | None, *, ipv6: bool
+) -> Iterator[tuple[Start, tuple[str, ...]]]:
+    """Yield who may send, and from which sources."""
+    yield Start(host=machine.name, entry=Entry.POD), (*names, *pods_of(machine, ipv6=ipv6))
+    yield Start(host=machine.name, entry=Entry.HOST), own_addresses(machine, ipv6=ipv6)
+    yield Start(host=machine.name, entry=Entry.OUTSIDE), names
+    if peer is not None:
+        start = Start(host=machine.name, entry=Entry.PEER, peer=peer.name)
+        yield start, pods_of(peer, ipv6=ipv6)
+
+
+def _spell(numbers: Iterable[int], *, ipv6: bool) -> tuple[str, ...]:
+    return tuple(spell_address(number, ipv6=ipv6) for number in numbers)
 
 
 def _make_atlas(texts: Iterable[str | None]) -> Atlas:
     return Atlas(span for text in texts if text for span in list_spans(text))
 
 
-def find_leak(world: World, machine: Machine, questions: Questions) -> Story | None:
+def find_leak(world: World, machine: Machine, questions: Iterable[Question]) -> Story | None:
     """Return a packet for the overlay that a host lets out in clear.
 
     The host is alone in its network: what it encrypts is of no concern here.
     """
     network = replace(world.lax, machines={machine.name: machine})
-    for packet, start in questions.packets:
+    for packet, start in questions:
         story = world.walk(network, packet, start)
         if story.fate in _IN_CLEAR:
             return story
@@ -111,7 +116,10 @@ def find_leak(world: World, machine: Machine, questions: Questions) -> Story | N
 def _find_leaks_of(world: World, name: NodeName, hosts: int) -> Iterator[Counterexample]:
     """Yield the leaks of one host. What leaks already leaks after each further failure too."""
     host = world.documents.hosts[name]
-    questions = list_questions(world, name)
+    protected = {ipv6: world.overlay_spans(ipv6=ipv6) for ipv6 in world.families}
+    machines = world.lax.machines
+    peer = next((machines[other] for other in machines if other != name), None)
+    questions = list_questions(host, machines[name], protected, peer)
     told: set[Place] = set()
     fatal: list[frozenset[str]] = []
     for failures in list_situations(world, name):

@@ -62,8 +62,28 @@ def lose(world: World, one: NodeName, other: NodeName, pairs: int) -> Iterator[C
                 story=story,
                 place=place,
                 fault=fault,
+                notes=_tell_sizes(world, trip, story),
+                between=(one, other),
                 pairs=pairs,
             )
+
+
+def _tell_sizes(world: World, trip: Trip, story: Story) -> tuple[str, ...]:
+    """Say which sizes pass, where the underlay is too narrow for the largest."""
+    last = story.steps[-1]
+    if story.fate is not Fate.TOO_BIG or last.stage is not Stage.MTU:
+        return ()
+    fits, fails = 0, story.packet.size
+    while fails - fits > 1:
+        size = (fits + fails) // 2
+        smaller = world.walk(world.strict, replace(trip.packet, size=size), trip.start)
+        fits, fails = (fits, size) if find_trouble(smaller, trip) else (size, fails)
+    told = (
+        "WireGuard passes no ICMP on, so nobody tells the sender: set underlayMTU"
+        if story.host == trip.start.host and "ciphertext" in last.decision
+        else "the sender is told"
+    )
+    return (f"packets of up to {fits} bytes pass; of larger ones {told}",)
 
 
 def _send_smaller(world: World, trip: Trip, story: Story) -> Story:

@@ -1,11 +1,13 @@
 """A mesh to the small one that is walked for it: representatives, their addresses, their pairs."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import product
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
+
 from review.model.machine import UNKNOWN, Machine, Scope
 from review.model.network import Network, build_network
 from review.model.numbers import Range, read_address, spell_address
@@ -49,13 +51,20 @@ _SPECIAL: Final = (
 class World:
     """The representatives of a mesh, walked for all its members."""
 
-    def __init__(self, documents: Documents, classes: tuple[HostClass, ...] | None = None) -> None:
+    def __init__(
+        self,
+        documents: Documents,
+        classes: tuple[HostClass, ...] | None = None,
+        path_mtus: Mapping[frozenset[NodeName], int] | None = None,
+    ) -> None:
+        mtus = dict(path_mtus or {})
+        apart = frozenset[NodeName]().union(*mtus)
         self.whole = documents
-        self.classes = sort_into_classes(documents) if classes is None else classes
+        self.classes = sort_into_classes(documents, apart) if classes is None else classes
         names = [name for each in self.classes for name in each.representatives]
         self.documents = reduce_documents(documents, names)
         self.members = list_members(self.documents)
-        self.strict = build_network(self.documents, STRICT)
+        self.strict = build_network(self.documents, replace(STRICT, path_mtus=mtus))
         self.lax = build_network(self.documents, LAX)
         self.atlas = Atlas(list_boundaries(self.documents))
         self.packets = 0
@@ -133,6 +142,12 @@ def _span_of(prefix: Range) -> Span:
     return Span(prefix.ipv6, prefix.first, prefix.last)
 
 
+def pods_of(machine: Machine, *, ipv6: bool) -> tuple[str, ...]:
+    """Return the first address of each range that pods are given addresses from."""
+    found = [each.addresses for each in machine.pods.ranges if each.addresses.ipv6 is ipv6]
+    return tuple(spell_address(one.first, ipv6=ipv6) for one in found if one.first <= one.last)
+
+
 def own_addresses(machine: Machine, device: str = "", *, ipv6: bool) -> tuple[str, ...]:
     """Return a host's addresses inside of the overlay: of one device, or of both."""
     return tuple(
@@ -154,7 +169,7 @@ def list_boundaries(documents: Documents) -> Iterator[Span]:
     for member in list_members(documents).values():
         yield from member.endpoints
     for special in _SPECIAL:
-        if span := find_span(special):
-            yield span
+        if found := find_span(special):
+            yield found
     for ipv6, number in UNKNOWN.items():
         yield Span(ipv6, number, number)

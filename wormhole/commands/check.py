@@ -8,14 +8,16 @@ from wormhole.options import add_format
 
 if TYPE_CHECKING:
     from review.proof.claim import Proof
+    from schemas.state import Documents
+    from wormhole.proof.imagine import Imagined
 
-SUMMARY: Final = "Prove that everybody is reached, and nothing leaves in clear; or show a packet."
+SUMMARY: Final = "Prove that pods are reached and nothing leaves in clear, or show a packet."
 DESCRIPTION: Final = (
     "Prove from documents alone: every pod, node and host process reaches every pod through the"
     " tunnel, and back; no packet for the overlay leaves in clear, now and after each failure;"
     " nobody speaks in another's name. What cannot be proven comes with a packet, its way, and the"
-    " line at fault. STATE is a state folder, an inventory, or REV:PATH. Exit code 0: proven; 1:"
-    " counter-examples."
+    " line at fault. STATE is a state folder, an inventory, or REV:PATH. docs/proof.md says what is"
+    " assumed. Exit code 0: proven; 1: counter-examples."
 )
 
 
@@ -25,50 +27,84 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--since",
         metavar="OLD",
-        help="Prove too that nothing leaks on the way from this state to STATE: after every step"
-        " of every host's plan.",
+        help="Prove also that nothing leaves in clear on the way from this state to STATE: after"
+        " every step of every host's plan.",
+    )
+    parser.add_argument(
+        "--without",
+        metavar="NODE",
+        action="append",
+        default=[],
+        help="What if this node were gone, and the others did not know? May be repeated.",
+    )
+    parser.add_argument(
+        "--nat",
+        metavar="NODE",
+        action="append",
+        default=[],
+        help="What if nobody could speak first to this node? May be repeated.",
+    )
+    parser.add_argument(
+        "--mtu",
+        metavar="A-B=BYTES",
+        action="append",
+        default=[],
+        help="What if the underlay carried no larger packets between these two nodes? May be"
+        " repeated.",
     )
     add_format(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read the state, prove it, print what was found."""
-    from review.proof.prove import prove  # noqa: PLC0415 - brings msgspec, as the next do
-    from schemas.check import check_state  # noqa: PLC0415
+    from schemas.check import check_state  # noqa: PLC0415 - brings msgspec, as the next do
     from wormhole.formats.finding import Findings  # noqa: PLC0415
     from wormhole.formats.printing import print_findings  # noqa: PLC0415
     from wormhole.proof.findings import list_check_rules, list_findings  # noqa: PLC0415
+    from wormhole.proof.imagine import imagine  # noqa: PLC0415
     from wormhole.proof.places import Places  # noqa: PLC0415
-    from wormhole.remarks import count  # noqa: PLC0415
     from wormhole.review_sources import read_documents  # noqa: PLC0415
 
     documents = read_documents(arguments.state)
-    proof = prove(documents)
-    contradictions = check_state(documents.mesh, documents.hosts.values())
-    found = list_findings(proof, contradictions, Places(arguments.state, documents))
-    mesh = f"mesh {documents.mesh.name}"
-    summary = (
-        f"not proven: {mesh}: {count(len(found), 'fault')}, {_say_scope(proof)}"
-        if found
-        else f"proven: {mesh}: {_say_proof(proof)}"
-    )
+    imagined = imagine(documents, arguments)
+    proof = _prove(imagined, arguments.since)
+    # What a what-if takes away is no contradiction of those who wrote the documents.
+    problems = check_state(documents.mesh, documents.hosts.values())
+    places = Places(arguments.state, documents)
+    found = list_findings(proof, problems, places)
+    summary = _summarise(documents, imagined, proof, len(found))
     report = Findings(command="check", summary=summary, findings=found, rules=list_check_rules())
     print_findings(report, arguments.format, arguments.color)
     return Exit.CHANGES if found else Exit.OK
 
 
-def _say_scope(proof: "Proof") -> str:
+def _prove(imagined: "Imagined", since: str | None) -> "Proof":
+    from review.proof.prove import prove  # noqa: PLC0415 - as above
+    from wormhole.proof.since import prove_rollout  # noqa: PLC0415
+    from wormhole.review_sources import read_documents  # noqa: PLC0415
+
+    proof = prove(imagined.documents, path_mtus=imagined.path_mtus)
+    if since is None:
+        return proof
+    return prove_rollout(read_documents(since), imagined.documents, proof)
+
+
+def _summarise(documents: "Documents", imagined: "Imagined", proof: "Proof", faults: int) -> str:
+    """Say in one line what was proven, or how much was not, and of how much."""
     from wormhole.remarks import count  # noqa: PLC0415 - as above
 
     hosts = f"{count(proof.hosts, 'host')} in {count(proof.classes, 'class', 'classes')}"
-    return f"{hosts}, {' and '.join(proof.families)}, {proof.packets:,} packets walked"
-
-
-def _say_proof(proof: "Proof") -> str:
-    from wormhole.remarks import count  # noqa: PLC0415 - as above
-
+    scope = f"{hosts}, {' and '.join(proof.families)}, {proof.packets:,} packets walked"
+    about = ", ".join((f"mesh {documents.mesh.name}", *imagined.words))
+    pairs = len(documents.hosts) * (len(documents.hosts) - 1)
+    kept, lost = f"{proof.pairs - proof.lost:,}", pairs - proof.pairs + proof.lost
+    if faults:
+        reach = f"{lost:,} of {count(pairs, 'pair')} lose something"
+        return f"not proven: {about}: {count(faults, 'fault')}; {reach}; {scope}"
+    gone = f" ({lost:,} are gone with their hosts)" if lost else ""
+    steps = f" and {count(proof.steps, 'step')} of a rollout" if proof.steps else ""
     return (
-        f"{count(proof.pairs, 'pair')} reach each other through the tunnel, nothing leaves in clear"
-        f" in {count(proof.situations, 'situation')}, nobody speaks in another's name;"
-        f" {_say_scope(proof)}"
+        f"proven: {about}: {kept} {'pair reaches' if kept == '1' else 'pairs reach'} each other"
+        f" through the tunnel{gone}; nothing leaves in clear in"
+        f" {count(proof.situations, 'situation')}{steps}; nobody speaks in another's name; {scope}"
     )

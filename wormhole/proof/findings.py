@@ -1,4 +1,4 @@
-"""Counter-examples and contradictions to findings: each fault once, told by its worst consequence."""
+"""Counter-examples and contradictions to findings: each fault once, by its worst consequence."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -24,16 +24,18 @@ _RULES: Final = (
     Rule(id=Claim.IDENTITY, summary="Nobody speaks in another's name"),
     Rule(id=Claim.REACH, summary="Every pod and every host reaches every pod, through the tunnel"),
 )
+_Topics = tuple[tuple[str, str], ...]
+
 _QUOTED: Final = re.compile(r"'([^']+)'")
 _ENTRY: Final = re.compile(r"peerGroups\.?[^.]+\.?([^.\[]+|\[\"[^]]+\"\])")
-_HOST_TOPICS: Final = (
+_HOST_TOPICS: Final[_Topics] = (
     (r"^wireguard\.publicKey$", "key"),
     (r"^wireguard\.addresses", "prefix"),
     (r"^routes", "routes"),
     (r"(^|\.)mtu$", "mtu"),
     (r"^(name|wireguard\.peerGroups.*)$", "membership"),
 )
-_MESH_TOPICS: Final = (
+_MESH_TOPICS: Final[_Topics] = (
     (r"\.publicKey$", "key"),
     (r"\.endpoint$", "endpoint"),
     (r"allowedIPs", "prefix"),
@@ -94,6 +96,7 @@ def _list_notes(examples: Sequence[Counterexample], same: Sequence[Problem]) -> 
     yield _say_consequence(worst)
     yield f"for example {describe_packet(worst.story.packet)}: {worst.story.fate}"
     yield from describe_steps(worst.story)
+    yield from worst.notes
     others = list(dict.fromkeys(_say_consequence(each) for each in examples[1:]))
     others = [each for each in others if each != _say_consequence(worst)]
     for other in others[:_SHOWN]:
@@ -146,7 +149,7 @@ def _topic_of(file: str, path: str) -> tuple[set[str], str]:
     """Return whose document or entry a place is in, and what it is about."""
     if file != MESH_FILE:
         owner = file.removeprefix(f"{HOSTS_FOLDER}/").removesuffix(".json")
-        topics = _HOST_TOPICS
+        topics: _Topics = _HOST_TOPICS
     else:
         found = _ENTRY.match(path)
         owner = found[1].strip('["]') if found else ""

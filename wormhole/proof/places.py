@@ -14,7 +14,6 @@ from schemas.state import Documents
 from schemas.wording import show
 from wormhole.statefolder import HOSTS_FOLDER, MESH_FILE, is_state_folder, read_document
 
-
 _Steps = tuple[str | int, ...]
 
 

@@ -110,7 +110,7 @@ def _lose_link(state: dict[str, dict[str, Any]], name: str) -> None:
         state[kind].pop(name, None)
 
 
-def _spell_moments(  # noqa: PLR0913 - what one moment is made of
+def _spell_moments(  # noqa: PLR0913, PLR0917 - what one moment is made of
     state: Mapping[str, Mapping[str, Any]],
     old: ResolvedHost | None,
     new: ResolvedHost | None,
@@ -125,7 +125,7 @@ def _spell_moments(  # noqa: PLR0913 - what one moment is made of
     either = new or old
     if either is None:
         return
-    links = {name: link for name, link in state["link"].items()}
+    links = state["link"]
     tunnels = [name for name, link in links.items() if link.kind != "bridge"]
     bridges = [name for name, link in links.items() if link.kind == "bridge"]
     for tunnel in tunnels or [either.host.wireguard.interface]:
@@ -137,15 +137,17 @@ def _spell_moments(  # noqa: PLR0913 - what one moment is made of
                 after=after,
                 host=host,
                 peers=_spell_peers(state, tunnel),
-                up=frozenset(name for name, link in state["up"].items() if link.up),
-                guarded=_is_guarded(state, new),
+                up=frozenset(InterfaceName(name) for name, link in state["up"].items() if link.up),
+                guarded=_is_guarded(state, old, new),
             )
 
 
-def _is_guarded(state: Mapping[str, Mapping[str, Any]], new: ResolvedHost | None) -> bool:
-    """Whether every guard route that is wanted stands: what a host that joins does first."""
-    wanted = _desire(new, None)["guard"] if new else {}
-    return bool(state["guard"]) and wanted.keys() <= state["guard"].keys()
+def _is_guarded(
+    state: Mapping[str, Mapping[str, Any]], old: ResolvedHost | None, new: ResolvedHost | None
+) -> bool:
+    """Whether every guard route stands: what comes first on a host that joins, and goes last."""
+    wanted = _desire(new or old, None)["guard"]
+    return wanted.keys() <= state["guard"].keys()
 
 
 def _spell_host(
