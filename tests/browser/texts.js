@@ -1,7 +1,8 @@
 // Returns each text of an SVG, where it is, and whether it is inside its card, or the picture.
 return [...document.querySelectorAll("text")].map((text) => {
   const parent = text.parentElement;
-  const card = parent.firstElementChild.tagName === "title" && parent.querySelector("rect.box");
+  const isCard = parent.tagName === "g" && parent.firstElementChild.tagName === "title";
+  const card = isCard && parent.querySelector("rect.box");
   const box = (card || document.querySelector("rect.paper")).getBoundingClientRect();
   const {x, y, width, height} = text.getBoundingClientRect();
   const inside = x >= box.left && x + width <= box.right

@@ -180,7 +180,7 @@
     const peers = host.wireguard.peerGroups
       .flatMap((group) => Object.entries(load().peers[group] ?? {}))
       .filter(([name]) => name !== host.name);
-    return [make("h3", {}, "Peers"), fold(`${number.format(peers.length)} peer${peers.length === 1 ? "" : "s"}`,
+    return [make("h3", {class: "folded"}, "Peers"), fold(`${number.format(peers.length)} peer${peers.length === 1 ? "" : "s"}`,
       () => tabulate("peers", ["Node", "Endpoint", "Allowed IPs"],
         peers.map(([name, [, endpoint, ...prefixes]]) => [
           name, {mono: endpoint ?? "none: speaks first"}, {mono: prefixes.join("  ")}])))];
@@ -199,7 +199,7 @@
 
   // Something large, made when it is opened.
   function fold(title, build) {
-    const details = make("details", {}, make("summary", {}, title));
+    const details = make("details", {class: "folded"}, make("summary", {}, title));
     details.addEventListener("toggle", () => details.append(build()), {once: true});
     return details;
   }
