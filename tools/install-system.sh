@@ -5,6 +5,7 @@
 #   lab   what `make demo` and the tests in network namespaces need
 #   vm    what the tests in a virtual machine need
 #   image what the tests of the container image's file system need
+#   browser what the tests in a browser, on paper and with graphviz need
 #   api   what the tests with a real Kubernetes API server need, besides that server itself
 #
 # Without arguments all groups. Not root, or no apt-get: says what is missing and goes on; whoever
@@ -26,6 +27,11 @@ base git has git
 base make has make
 base python3 has "${PYTHON:-python3}"
 base python3-venv "${PYTHON:-python3}" -c 'import ensurepip, venv'
+browser chromium has chromium
+browser chromium-driver has chromedriver
+browser fonts-dejavu-core test -d /usr/share/fonts/truetype/dejavu
+browser graphviz has dot
+browser poppler-utils has pdftotext
 lab containernetworking-plugins test -x /usr/lib/cni/bridge -o -x /opt/cni/bin/bridge
 lab iproute2 has ip
 lab iptables has iptables-nft && has iptables-legacy
@@ -56,7 +62,7 @@ choose() { # the first of several packages that apt knows, else the last
 
 missing=()
 while read -r group package probe; do
-  [[ " ${*:-base lab vm api image} " == *" $group "* ]] || continue
+  [[ " ${*:-base lab vm api image browser} " == *" $group "* ]] || continue
   eval "$probe" >/dev/null 2>&1 || missing+=("$package")
 done < <(wanted)
 
