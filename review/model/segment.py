@@ -14,13 +14,15 @@ _NETFILTER = ("net.bridge.bridge-nf-call-iptables", "net.bridge.bridge-nf-call-i
 
 def send_from_pod(machine: Machine, flight: Flight, around: Surroundings) -> Fate | None:
     """Let a pod of the host send it; None when it reaches the host by the bridge."""
+    if fate := _fit_pod(machine, flight):
+        return fate
     link = machine.links.get(machine.bridge)
     if link is None or not link.up:
         return _end(machine, flight, f"unreachable: {machine.bridge} is not there", None)
-    if fate := _fit_pod(machine, flight):
-        return fate
     many = is_for_many(machine, flight.destination, ipv6=flight.ipv6)
     pod = _identify(machine, flight)
+    if many and _pass_bridge(machine, flight, around):
+        return None  # Other pods do not get it; the host hears it like any packet for itself.
     if many or is_link_local(flight.destination, ipv6=flight.ipv6):
         what = "every pod and the host" if many else "whoever has this address"
         decision = f"stays on {machine.bridge}, where it reaches {what}"

@@ -2,10 +2,13 @@
 
 import pytest
 from msgspec.structs import replace
-from stories import A, change_host, decisions, make_documents, send
+from stories import A, POD_A, POD_B, change_host, decisions, make_documents, send
 
+from review.model.network import build_network, replace_machines
 from review.model.packet import Entry
 from review.model.story import Fate, Stage
+from review.model.surroundings import Surroundings
+from review.model.variants import without_device
 from schemas.state import Documents
 from schemas.values import InterfaceAddress
 
@@ -41,3 +44,36 @@ def test_ipv4_sends_to_many_by_the_device_that_has_the_source(
     destination: str, source: str, fate: Fate
 ) -> None:
     assert send(source, destination, entry=Entry.HOST).fate is fate
+
+
+BRIDGED = Surroundings(sysctls={"net.bridge.bridge-nf-call-iptables": "1"})
+
+
+def test_a_broadcast_of_a_pod_is_shown_to_iptables_where_bridged_packets_are() -> None:
+    story = send(POD_A, "255.255.255.255", surroundings=BRIDGED)
+
+    assert (story.fate, story.arrived.source) == (Fate.DELIVERED, "10.244.1.1")
+
+
+def test_a_forged_broadcast_reaches_neither_pods_nor_host_where_iptables_sees_it() -> None:
+    story = send(POD_B, "255.255.255.255", surroundings=BRIDGED)
+
+    assert (story.fate, decisions(story, Stage.FILTER)) == (
+        Fate.DROPPED,
+        ["dropped: no pod uses a foreign source (antispoof)"] * 2,
+    )
+
+
+def test_a_pod_is_told_of_its_own_devices_mtu_before_the_bridge_is_missed() -> None:
+    network = build_network(make_documents())
+    machine = without_device(network.machines[A], network.machines[A].bridge)
+
+    story = send(
+        POD_A,
+        POD_B,
+        network=replace_machines(network, [machine]),
+        size=1441,
+        dont_fragment=True,
+    )
+
+    assert story.fate is Fate.TOO_BIG
