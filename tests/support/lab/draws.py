@@ -169,8 +169,10 @@ class Aim:
             protocol = Protocol.UDP
         if source not in own and entry is Entry.POD and is_for_many(destination):
             return None  # A process cannot: the source tells IPv4 which device to take.
-        if destination in own and entry in {Entry.POD, Entry.PEER}:
-            return None
+        if destination in {source, *own} and entry in {Entry.POD, Entry.PEER}:
+            return None  # A pod does not hear itself, and refuses what says to be from itself.
+        if not source and is_for_many(destination) and ipv6:
+            return None  # It would be sent from a link-local address, which documents do not know.
         icmp = protocol is Protocol.ICMP
         packet = Packet(
             source=source,
@@ -183,7 +185,11 @@ class Aim:
             dont_fragment=rng.random() < 0.5,
         )
         return Shot(
-            token=token, packet=packet, start=Start(host=name, entry=entry, peer=peer), pod=pod
+            token=token,
+            packet=packet,
+            start=Start(host=name, entry=entry, peer=peer),
+            pod=pod,
+            forged=source not in own,
         )
 
     def _may_forge(self, name: NodeName, pod: int, source: str) -> bool:

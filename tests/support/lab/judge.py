@@ -114,8 +114,9 @@ class Trace:
         return self._arrival() or self._refusal() or self._disappearance()
 
     def _arrival(self) -> Outcome | None:
-        for each in self.own:
-            if each.how is How.DELIVERED and each.where != OUTSIDE:
+        # A broadcast reaches the host and pods; pods hear it as it is behind the last hook.
+        for each in sorted(self.own, key=lambda each: "/" not in each.where):
+            if each.how is How.DELIVERED and each.where not in {OUTSIDE, self._name_sender()}:
                 return self._end(End.DELIVERED, each.where.partition("/")[0], each)
         for each in self.own:
             host, _, pod = each.where.partition("/")
@@ -226,8 +227,16 @@ def _entered(story: Story, shot: Shot) -> NodeName:
     return shot.start.peer if shot.start.peer is not None else shot.start.host
 
 
-def agree(predicted: Outcome, observed: Outcome, story: Story, hosts: ShootingRange) -> bool:
-    """Whether an outcome is what the model says; an unknown underlay address may be the host's."""
+def agree(
+    shot: Shot, predicted: Outcome, observed: Outcome, story: Story, hosts: ShootingRange
+) -> bool:
+    """Whether an outcome is what the model says; an unknown underlay address may be the host's.
+
+    Whether who forged a source is told of a refusal is not compared: the kernel has nobody to tell
+    when it finds no way to that source (``icmp_route_lookup``, ``icmp6_send``).
+    """
+    if shot.forged and (predicted.end, observed.end) == (End.REFUSED, End.SILENT):
+        observed = replace(observed, end=End.REFUSED)
     if predicted.source in _UNKNOWN:
         passed = {step.host for step in story.steps}
         theirs = {address for name in passed for address in hosts.underlay[name]}

@@ -17,6 +17,7 @@ from typing import Final, Self
 from lab.catcher import Catcher
 from lab.ears import Ears, Sighting
 from lab.errorlog import RULES, add_errors
+from lab.mesh import PORT
 from lab.namespace import LabError, Namespace
 from lab.network import ROUTER_IPV4, ROUTER_IPV6, WIRE, Lab, LabHost
 from lab.podranges import pod_mtu, pod_ranges
@@ -37,7 +38,9 @@ PODS: Final = 2
 OUTSIDE: Final = "outside"
 WIRE_PORT: Final = "wire"
 QUIET: Final = 0.6
-"""Seconds without a token after which nothing more will come."""
+"""Seconds without a token after which nothing more will come: a neighbour may be looked for."""
+QUIET_TUNNEL: Final = 0.25
+"""The same where the packets are in the tunnel already."""
 LONGEST: Final = 6.0
 """Seconds to wait for quiet."""
 
@@ -98,6 +101,7 @@ class ShootingRange:
         self.nets: dict[str, Net] = {}
         self.hardware: dict[NodeName, bytes] = {}
         """Of ``eth0``."""
+        self._tunnels: dict[NodeName, Frames] = {}
         self._ranges: dict[NodeName, list[tuple[Address, Address]]] = {}
         self._stack = ExitStack()
 
@@ -152,6 +156,8 @@ class ShootingRange:
         self.keys[name] = PublicKey(host.wormhole("keygen", expect=0).stdout.split()[-1])
         self.stacks[name] = Stack(net)
         self._stack.callback(self.stacks[name].close)
+        self._tunnels[name] = Frames(net, WG)
+        self._stack.callback(self._tunnels[name].close)
         self.hardware[name] = net.hardware(ETH)
         self.pods[name] = [self._make_pod(host, index) for index in range(PODS)]
 
@@ -261,26 +267,27 @@ class ShootingRange:
             for name in self.hosts:
                 for packet in _greetings(documents, name):
                     with suppress(OSError):
-                        self._tunnel(name).send(packet, 0)
+                        self._tunnels[name].send(packet, 0)
                 self.ears.listen(0.1)
         self.ears.heard.clear()
-
-    def _tunnel(self, name: NodeName) -> Frames:
-        return Frames(self.nets[name], WG)
 
     def fire(self, shots: Sequence[Shot]) -> dict[int, list[Sighting]]:
         """Fire a volley; return what was seen of each shot when all is quiet again."""
         self._introduce(shots)
         self.ears.heard.clear()
         ordinary = [shot for shot in shots if shot.start.entry is not Entry.PEER]
-        self._send_all(ordinary)
+        self._send_all(ordinary, QUIET)
         lies: dict[tuple[NodeName, NodeName], list[Shot]] = {}
         for shot in shots:
             if shot.start.entry is Entry.PEER and shot.start.peer is not None:
                 lies.setdefault((shot.start.peer, shot.start.host), []).append(shot)
         for (liar, victim), told in lies.items():
+            if not self._has_tunnel(liar):
+                for shot in told:
+                    shot.fired = False
+                continue
             with self._lying(liar, victim):
-                self._send_all(told)
+                self._send_all(told, QUIET_TUNNEL)
         return self.ears.heard
 
     def _introduce(self, shots: Sequence[Shot]) -> None:
@@ -290,14 +297,19 @@ class ShootingRange:
         from another address where the source is forged: the model is not about it.
         """
         lines: dict[PodPlace, dict[str, str]] = {}
+        bridged = {name for name in self.hosts if self._has_bridge(name)}
         for shot in shots:
             host, address = shot.start.host, shot.packet.destination
-            if shot.start.entry is Entry.POD and ":" in address and self.is_for_pods(host, address):
+            here = shot.start.entry is Entry.POD and host in bridged and ":" in address
+            if here and self.is_for_pods(host, address):
                 hardware = self._hardware_at(host, address).hex(":")
                 line = f"neighbour replace {address} lladdr {hardware} dev {ETH} nud permanent"
                 lines.setdefault(self.pods[host][shot.pod], {})[address] = line
         for pod, wanted in lines.items():
             run_in(pod.net, *wanted.values())
+
+    def _has_bridge(self, name: NodeName) -> bool:
+        return BR in self.hosts[name].sh(f"ip -o link show dev {BR} up 2>/dev/null || true")
 
     def _hardware_at(self, host: NodeName, address: str) -> bytes:
         for pod in self.pods[host]:
@@ -305,15 +317,17 @@ class ShootingRange:
                 return pod.net.hardware(ETH)
         return self.catcher.hardware(f"h{self.hosts[host].number}")
 
-    def _send_all(self, shots: Sequence[Shot]) -> None:
+    def _send_all(self, shots: Sequence[Shot], quiet: float) -> None:
         for number, shot in enumerate(shots, start=1):
             try:
                 self._send(shot)
             except OSError as error:
                 shot.error = error.errno or 0
+                # Only a process is told why; a frame that its device refuses was never sent.
+                shot.fired = shot.start.entry in {Entry.POD, Entry.HOST}
             if number % 16 == 0:
                 self.ears.listen(0)
-        self.ears.listen_until_quiet(quiet=QUIET, longest=LONGEST)
+        self.ears.listen_until_quiet(quiet=quiet, longest=LONGEST)
 
     def _send(self, shot: Shot) -> None:
         start, packet = shot.start, shot.packet
@@ -325,8 +339,14 @@ class ShootingRange:
             case Entry.OUTSIDE:
                 hardware = self.hardware[start.host]
                 self.outside_frames.send(packet, shot.token, hardware=hardware)
+            case Entry.PEER if start.peer is not None:
+                self._tunnels[start.peer].send(packet, shot.token)
             case Entry.PEER:
-                self._liar.send(packet, shot.token)
+                raise LabError(f"nobody tells the lie {packet}")
+
+    def _has_tunnel(self, name: NodeName) -> bool:
+        command = ("wg", "show", WG, "listen-port")
+        return not self.hosts[name].run(*command, check=False).returncode
 
     @contextmanager
     def _lying(self, liar: NodeName, victim: NodeName) -> Iterator[None]:
@@ -335,13 +355,12 @@ class ShootingRange:
         kept = host.run("wg", "showconf", WG).stdout
         mask = {PublicKey(key) for key in host.run("wg", "show", WG, "peers").stdout.split()}
         words = [word for key in mask for word in ("peer", key, "allowed-ips", "")]
-        everything = ("peer", self.keys[victim], "allowed-ips", "0.0.0.0/0,::/0")
+        at = f"{self.hosts[victim].ipv4}:{PORT}"
+        everything = ("peer", self.keys[victim], "endpoint", at, "allowed-ips", "0.0.0.0/0,::/0")
         host.run("wg", "set", WG, *words, *everything)
-        self._liar = self._tunnel(liar)
         try:
             yield
         finally:
-            self._liar.close()
             host.run("wg", "syncconf", WG, "/dev/stdin", stdin=kept)
 
 
@@ -359,7 +378,7 @@ def _greetings(documents: Documents, name: NodeName) -> Iterator[Packet]:
 
 def _settings(addresses: Sequence[str], mtu: int) -> Iterator[str]:
     yield f"address flush dev {ETH} scope global"
-    yield f"neighbour flush dev {ETH} nud permanent"
+    yield f"neighbour flush dev {ETH} nud all"
     yield "link set lo up"
     yield f"link set {ETH} mtu {mtu} up"
     for address in addresses:

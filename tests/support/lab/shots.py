@@ -15,7 +15,11 @@ class Shot:
     start: Start
     pod: int = 0
     """Which of its host's pods fires it, if one does."""
+    forged: bool = False
+    """Whether the source is somebody else's."""
     kind: Kind = Kind.SHOT
     """What its datagrams are called: an answer flies like a shot, with the same token."""
     error: int = 0
     """The ``errno`` with which the sender's kernel refused it; 0 when it did not."""
+    fired: bool = True
+    """False: there was no device to fire it from."""
