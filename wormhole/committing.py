@@ -131,7 +131,11 @@ def _read_committed(target: Target) -> Documents | None:
     content = dict(read_blobs(repository.folder, blobs))
     if (mesh := content.pop(folders[0], None)) is None:
         return None
-    hosts = [load_host(text, path) for path, text in content.items() if path.endswith(".json")]
+    hosts = [
+        load_host(text, path)
+        for path, text in content.items()
+        if path.endswith(".json") and PurePosixPath(path).parent == PurePosixPath(folders[1])
+    ]
     return Documents(
         mesh=load_mesh(mesh, folders[0]),
         hosts={host.name: host for host in sorted(hosts, key=lambda host: host.name)},
