@@ -108,7 +108,8 @@ def _describe_objects(
     """Yield a paragraph for each kind: the key, and before -> now."""
     for kind, differences in groupby(objects, key=lambda one: one.kind):
         rows = make_rows(tuple(map(_as_change, differences)), verbose=verbose)
-        lines = (line for row in rows for line in _describe_row(row, paint, verbose=verbose))
+        width = max((len(row.name) for row in rows if len(row.changes) == 1), default=0)
+        lines = (line for row in rows for line in _describe_row(row, width, paint, verbose=verbose))
         yield "\n".join([paint("strong", title_of(kind)), *lines])
 
 
@@ -128,13 +129,13 @@ def _as_change(difference: LiveDifference) -> Change:
     )
 
 
-def _describe_row(row: Row, paint: Paint, *, verbose: bool) -> Iterable[str]:
+def _describe_row(row: Row, width: int, paint: Paint, *, verbose: bool) -> Iterable[str]:
     sign, verb, style = _ACTIONS[row.first.action]
     said = ", ".join(map(str, row.fields))
     note = neutralise(row.first.note)
     fits = len(said) <= _LINE and not any(field.lines for field in row.fields)
     beside = note or (said if fits else "")
-    yield f"{paint(style, f'{sign:>3} {verb:<9}')} {row.name}  {beside}".rstrip()
+    yield f"{paint(style, f'{sign:>3} {verb:<9}')} {row.name:<{width}}  {beside}".rstrip()
     for field in () if fits or note else row.fields:
         yield f"{_INDENT}{field}"
         shown = field.lines if verbose else field.lines[:_LINES]
