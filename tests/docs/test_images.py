@@ -1,0 +1,25 @@
+"""The pictures in the documentation are what the program draws."""
+
+import os
+
+import pytest
+from pages import ROOT
+
+from review.pictures.build import build_picture
+from review.pictures.svg import draw_svg
+from wormhole.review_sources import read_documents
+
+IMAGES = {"mesh.svg": "fixtures/clusters/behind-nat/cluster.yaml"}
+FOLDER = ROOT / "docs" / "images"
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_a_picture_is_drawn_from_a_fixture(name: str) -> None:
+    drawn = draw_svg(build_picture(read_documents(str(ROOT / IMAGES[name]))))
+    if os.environ.get("WORMHOLE_GOLDEN") == "write":
+        (FOLDER / name).write_text(drawn)
+    assert (FOLDER / name).read_text() == drawn
+
+
+def test_every_picture_is_one_of_these() -> None:
+    assert sorted(path.name for path in FOLDER.iterdir()) == sorted(IMAGES)
