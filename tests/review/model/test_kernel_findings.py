@@ -2,7 +2,7 @@
 
 import pytest
 from msgspec.structs import replace
-from stories import A, POD_A, POD_B, change_host, decisions, make_documents, send
+from stories import POD_A, POD_B, A, change_host, decisions, make_documents, send
 
 from review.model.network import build_network, replace_machines
 from review.model.packet import Entry
