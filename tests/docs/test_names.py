@@ -25,9 +25,9 @@ def source() -> str:
         path
         for folder in SOURCES
         for path in (ROOT / folder).rglob("*")
-        if path.is_file() and path.suffix in {".py", ".json", ".yaml", ".sh", ""}
+        if path.is_file() and path.suffix in {".py", ".json", ".yaml", ".yml", ".sh", ""}
     ]
-    files += [ROOT / "pyproject.toml", ROOT / "Makefile"]
+    files += [ROOT / name for name in ("pyproject.toml", "Makefile", ".pre-commit-hooks.yaml")]
     return "\n".join(path.read_text(encoding="utf-8", errors="ignore") for path in files)
 
 
