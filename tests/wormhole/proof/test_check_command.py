@@ -1,0 +1,129 @@
+"""``wormhole check``: what is proven of sound states, of what-ifs, and on the way between two."""
+
+import json
+from pathlib import Path
+
+import pytest
+from commandline import Wormhole
+from faults import FAULTS, seed
+
+CLUSTERS = Path(__file__).parents[3] / "fixtures" / "clusters"
+INVENTORY = FAULTS / "inventory.yaml"
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in CLUSTERS.iterdir()))
+def test_every_cluster_is_proven(name: str, wormhole: Wormhole) -> None:
+    code, out, err = wormhole("check", str(CLUSTERS / name / "expected"))
+    assert (0, "", "proven: ") == (code, err, out[:8])
+
+
+def test_an_inventory_is_proven_as_the_state_that_it_compiles_to(
+    wormhole: Wormhole, tmp_path: Path
+) -> None:
+    seed({"edits": {}}, tmp_path / "state")
+    assert wormhole("check", "state") == wormhole("check", str(INVENTORY))
+
+
+def test_a_node_that_is_gone_takes_only_its_own_pairs(wormhole: Wormhole) -> None:
+    code, out, _ = wormhole("check", str(INVENTORY), "--without", "node-b")
+    begins = (
+        "proven: mesh demo, without node-b: 2 pairs reach each other through the tunnel"
+        " (4 are gone with their hosts); "
+    )
+    assert (0, begins) == (code, out[: len(begins)])
+
+
+def test_a_node_behind_nat_without_keepalive_is_not_reached_first(wormhole: Wormhole) -> None:
+    code, out, err = wormhole("check", str(INVENTORY), "--nat", "node-c")
+    begins = "not proven: mesh demo, with node-c behind NAT: 1 fault; 4 of 6 pairs lose something; "
+    assert (1, begins) == (code, out[: len(begins)])
+    assert "node-c has no endpoint: it must speak first (no keepalive)" in err
+
+
+def test_a_keepalive_reaches_a_node_behind_nat(wormhole: Wormhole, tmp_path: Path) -> None:
+    edit = {"op": "add", "path": "/wireguard/persistentKeepalive", "value": 25}
+    seed({"edits": {"hosts/node-c.json": [edit]}}, tmp_path / "state")
+    assert wormhole("check", "state", "--nat", "node-c")[0] == 0
+    assert wormhole("check", "state", "--nat", "node-c", "--nat", "node-a")[0] == 1
+
+
+def test_a_narrow_path_tells_which_sizes_pass(wormhole: Wormhole) -> None:
+    code, _, err = wormhole("check", str(INVENTORY), "--mtu", "node-a-node-b=1380")
+    assert (1, True) == (code, "\n  packets of up to 1312 bytes pass; " in err)
+
+
+def test_a_path_that_is_wide_enough_loses_nothing(wormhole: Wormhole) -> None:
+    assert wormhole("check", str(INVENTORY), "--mtu", "node-a-node-b=1500")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--without", "node-x"), "node-x'"),
+        (("--nat", "node-x"), "node-x'"),
+        (("--mtu", "node-a=1400"), "must be A-B=BYTES with two hosts of this mesh"),
+        (("--mtu", "node-a-node-b=12"), "the size must be from 576 to 65535"),
+    ],
+)
+def test_a_what_if_about_nobody_is_refused(
+    options: tuple[str, ...], message: str, wormhole: Wormhole
+) -> None:
+    code, _, err = wormhole("check", str(INVENTORY), *options)
+    assert (2, True) == (code, message in err)
+
+
+def change(tmp_path: Path, *edits: tuple[str, str]) -> str:
+    """Write the inventory with texts replaced; return its name."""
+    text = INVENTORY.read_text()
+    for before, after in edits:
+        assert before in text
+        text = text.replace(before, after)
+    path = tmp_path / f"{len(list(tmp_path.iterdir()))}.yaml"
+    path.write_text(text)
+    return str(path)
+
+
+GROWN = ('"fd00:244::/48"]', '"fd00:244::/48", 10.250.0.0/16]')
+MOVED = ("10.244.2.0/24,", "10.244.2.0/24, 10.250.2.0/24,")
+RENAMED = ("spec:\n  overlay", "spec:\n  interface: tunnel0\n  bridge: pods0\n  overlay")
+
+
+def test_an_overlay_may_grow_before_its_pods_move(wormhole: Wormhole, tmp_path: Path) -> None:
+    grown, moved = change(tmp_path, GROWN), change(tmp_path, GROWN, MOVED)
+    assert wormhole("check", grown, "--since", str(INVENTORY))[0] == 0
+    assert wormhole("check", moved, "--since", grown)[0] == 0
+
+
+def test_pods_that_come_with_their_overlay_would_be_sent_to_in_clear(
+    wormhole: Wormhole, tmp_path: Path
+) -> None:
+    moved = change(tmp_path, GROWN, MOVED)
+    code, _, err = wormhole("check", moved, "--since", str(INVENTORY))
+    first = err.splitlines()[0]
+    assert (1, True) == (
+        code,
+        first.endswith("grow the overlay first, then move pods"),
+    )
+    assert "leave node-a in clear when it has not begun to change" in err
+
+
+def test_devices_may_be_renamed_without_a_leak(wormhole: Wormhole, tmp_path: Path) -> None:
+    code, out, _ = wormhole("check", change(tmp_path, RENAMED), "--since", str(INVENTORY))
+    assert (0, True) == (code, " steps of a rollout" in out)
+
+
+def test_findings_are_json_with_a_line(wormhole: Wormhole, tmp_path: Path) -> None:
+    edit = {"op": "remove", "path": "/routes/0"}
+    seed({"edits": {"hosts/node-b.json": [edit]}}, tmp_path / "state")
+    code, out, _ = wormhole("check", "state", "--format", "json")
+    found = json.loads(out)["findings"]
+    assert (1, 1, "state/hosts/node-b.json") == (code, len(found), found[0]["file"])
+    assert found[0]["line"] > 0
+
+
+@pytest.mark.parametrize("form", ["sarif", "github"])
+def test_findings_are_written_for_services(form: str, wormhole: Wormhole, tmp_path: Path) -> None:
+    edit = {"op": "remove", "path": "/routes/0"}
+    seed({"edits": {"hosts/node-b.json": [edit]}}, tmp_path / "state")
+    code, out, _ = wormhole("check", "state", "--format", form)
+    assert (1, True) == (code, "hosts/node-b.json" in out)
