@@ -4,6 +4,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Final
 
+from inventories import make_key
 from msgspec.structs import replace
 
 from renderers.iptables import UnsupportedRule, write
@@ -22,13 +23,10 @@ from schemas.state import (
     Stage,
     Verdict,
 )
-from schemas.values import InterfaceName, NodeName, Prefix, PublicKey
+from schemas.values import InterfaceName, NodeName, Prefix
 
 Edit = Callable[[Random, Documents], Documents | None]
 """None: there is nothing to edit in these documents, or iptables could not express the result."""
-
-NOBODYS_KEY: Final = PublicKey("bm9ib2R5IGhhcyB0aGlzIGtleSBhdCBhbGwsIHRydWU=")
-
 
 def damage(rng: Random, documents: Documents) -> tuple[Documents, tuple[str, ...]]:
     """Damage documents in one to three ways; return them, and the names of the edits."""
@@ -302,7 +300,7 @@ def mistake_key(rng: Random, documents: Documents) -> Documents | None:
     peers = _peers_of(documents, name)
     if other not in peers:
         return None
-    changed = {**peers, other: replace(peers[other], public_key=NOBODYS_KEY)}
+    changed = {**peers, other: replace(peers[other], public_key=make_key(f"not {other}"))}
     return _peers_otherwise(documents, name, changed)
 
 

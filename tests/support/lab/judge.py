@@ -99,6 +99,13 @@ class Trace:
         start = self.shot.start
         return f"{start.host}/pod{self.shot.pod}" if start.entry is Entry.POD else ""
 
+    def _own_copies(self) -> set[str]:
+        """Return who hears what he himself sends to many (``ip_mc_output`` loops a copy back)."""
+        if not is_for_many(self.shot.packet.destination):
+            return set()
+        host = {self.begin} if self.shot.start.entry is Entry.HOST else set()
+        return host | {self._name_sender()}
+
     def _seen_at(self, device: str, how: How) -> list[Sighting]:
         return [
             each
@@ -116,7 +123,7 @@ class Trace:
     def _arrival(self) -> Outcome | None:
         # A broadcast reaches the host and pods; pods hear it as it is behind the last hook.
         for each in sorted(self.own, key=lambda each: "/" not in each.where):
-            if each.how is How.DELIVERED and each.where not in {OUTSIDE, self._name_sender()}:
+            if each.how is How.DELIVERED and each.where not in {OUTSIDE, *self._own_copies()}:
                 return self._end(End.DELIVERED, each.where.partition("/")[0], each)
         for each in self.own:
             host, _, pod = each.where.partition("/")
@@ -183,7 +190,7 @@ def answer_of(shot: Shot, story: Story, back: tuple[Packet, Start]) -> Shot | No
     unknown = story.arrived.source in _UNKNOWN
     if not comparable or unknown or story.fate is not Fate.DELIVERED:
         return None
-    return Shot(token=shot.token, packet=packet, start=start, kind=Kind.ANSWER)
+    return Shot(token=shot.token, packet=packet, start=start, pod=-1, kind=Kind.ANSWER)
 
 
 def predict(story: Story, shot: Shot) -> Outcome:

@@ -37,7 +37,7 @@ PODS: Final = 2
 """On each host."""
 OUTSIDE: Final = "outside"
 WIRE_PORT: Final = "wire"
-QUIET: Final = 0.6
+QUIET: Final = 1.0
 """Seconds without a token after which nothing more will come: a neighbour may be looked for."""
 QUIET_TUNNEL: Final = 0.25
 """The same where the packets are in the tunnel already."""
@@ -272,11 +272,14 @@ class ShootingRange:
         self.ears.heard.clear()
 
     def fire(self, shots: Sequence[Shot]) -> dict[int, list[Sighting]]:
-        """Fire a volley; return what was seen of each shot when all is quiet again."""
+        """Fire a volley; return what was seen of each shot until all was quiet again.
+
+        What is seen later is not of interest: WireGuard keeps packets for a peer that it has no
+        session with, and a liar that makes one sets them free.
+        """
         self._introduce(shots)
-        self.ears.heard.clear()
-        ordinary = [shot for shot in shots if shot.start.entry is not Entry.PEER]
-        self._send_all(ordinary, QUIET)
+        honest = [shot for shot in shots if shot.start.entry is not Entry.PEER]
+        seen = self._send_all(honest, QUIET)
         lies: dict[tuple[NodeName, NodeName], list[Shot]] = {}
         for shot in shots:
             if shot.start.entry is Entry.PEER and shot.start.peer is not None:
@@ -287,8 +290,8 @@ class ShootingRange:
                     shot.fired = False
                 continue
             with self._lying(liar, victim):
-                self._send_all(told, QUIET_TUNNEL)
-        return self.ears.heard
+                seen |= self._send_all(told, QUIET_TUNNEL)
+        return seen
 
     def _introduce(self, shots: Sequence[Shot]) -> None:
         """Tell pods who their IPv6 neighbours are, as far as they could find out at all.
@@ -317,7 +320,8 @@ class ShootingRange:
                 return pod.net.hardware(ETH)
         return self.catcher.hardware(f"h{self.hosts[host].number}")
 
-    def _send_all(self, shots: Sequence[Shot], quiet: float) -> None:
+    def _send_all(self, shots: Sequence[Shot], quiet: float) -> dict[int, list[Sighting]]:
+        self.ears.heard.clear()
         for number, shot in enumerate(shots, start=1):
             try:
                 self._send(shot)
@@ -328,6 +332,7 @@ class ShootingRange:
             if number % 16 == 0:
                 self.ears.listen(0)
         self.ears.listen_until_quiet(quiet=quiet, longest=LONGEST)
+        return {shot.token: self.ears.heard.get(shot.token, []) for shot in shots}
 
     def _send(self, shot: Shot) -> None:
         start, packet = shot.start, shot.packet
