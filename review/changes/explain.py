@@ -12,6 +12,7 @@ from review.changes.pair import Pair
 from review.changes.place import spell_place
 from review.changes.reason import Reason
 from review.changes.review import Cause
+from review.changes.rulereasons import explain_rest
 
 Explained = dict[Reason, list[Delta]]
 
@@ -40,10 +41,24 @@ def _explain_each(frame: Frame) -> Iterator[tuple[Reason, Delta]]:
         old, new = frame.old.hosts[name], frame.new.hosts[name]
         if old is new or old == new:
             continue
-        pair = Pair(frame, name)
-        for delta in find_deltas(name_host_file(name), old, new):
-            reason = explain_host(pair, delta)
-            yield reason or explain_otherwise(spell_place(frame, delta), delta), delta
+        yield from _explain_in_host(Pair(frame, name), name_host_file(name))
+
+
+def _explain_in_host(pair: Pair, file: str) -> Iterator[tuple[Reason, Delta]]:
+    rest: dict[tuple[str, int], list[Delta]] = {}
+    for delta in find_deltas(file, pair.old.host, pair.new.host):
+        if reason := explain_host(pair, delta):
+            yield reason, delta
+            continue
+        match delta.path:
+            case ("firewall", str(family), int(index), "rules", int()):
+                rest.setdefault((family, index), []).append(delta)
+            case _:
+                place = spell_place(pair.frame, delta)
+                yield explain_otherwise(place, delta), delta
+    for (family, index), deltas in rest.items():
+        reason = explain_rest(pair, family, index, deltas)
+        yield from ((reason, delta) for delta in deltas)
 
 
 def _explain_files(frame: Frame) -> Iterator[tuple[Reason, Delta]]:

@@ -98,7 +98,7 @@ def _explain_cni(pair: Pair, delta: Delta) -> Reason | None:
     match delta.path[1:]:
         case ("fileName",):
             return Reason(Cause.CNI, "file", before, after)
-        case ("config", "cniVersion"):
+        case ("config", "cniVersion") if before and after:
             return Reason(Cause.CNI, "version", before, after)
         case ("config", "plugins", int(), "mtu") if before and after:
             return Reason(Cause.MTU, before=before, after=after)

@@ -6,7 +6,7 @@ nobody's consequence, and are told by themselves.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from review.changes.delta import Delta
 from review.changes.meshreasons import explain_prefix
@@ -33,8 +33,8 @@ def explain_chain(pair: Pair, family: str, delta: Delta) -> Reason:
     return Reason(Cause.FIREWALL, f"{family} {chain.name}", *sides)
 
 
-def explain_rule(pair: Pair, family: str, index: int, delta: Delta) -> Reason:
-    """Return why a rule comes or goes."""
+def explain_rule(pair: Pair, family: str, index: int, delta: Delta) -> Reason | None:
+    """Return why a rule comes or goes; None when no other change explains it."""
     name = pair.old.chains(family)[index].name
     rule: Rule = delta.value
     ours, theirs = (pair.old, pair.new) if delta.goes else (pair.new, pair.old)
@@ -44,8 +44,18 @@ def explain_rule(pair: Pair, family: str, index: int, delta: Delta) -> Reason:
         alone = pod_cidr is not None and not theirs.has_pods(ipv6=is_ipv6(pod_cidr))
         if has_sibling or alone:
             return reason
-    translated = _explain_translation(pair, rule, ours) if name == MASQUERADING else None
-    return translated or _explain_otherwise(pair, family, name)
+    return _explain_translation(pair, rule, ours) if name == MASQUERADING else None
+
+
+def explain_rest(pair: Pair, family: str, index: int, deltas: Iterable[Delta]) -> Reason:
+    """Return how a chain differs apart from what is explained, so that hosts can share it."""
+    lost: Counter[Pattern] = Counter()
+    gained: Counter[Pattern] = Counter()
+    for delta in deltas:
+        view, side = (pair.old, lost) if delta.goes else (pair.new, gained)
+        side[view.values.pattern(delta.value)] += 1
+    told = (tuple(sorted(map(_spell, side.elements()))) for side in (lost - gained, gained - lost))
+    return Reason(Cause.FIREWALL, f"{family} {pair.old.chains(family)[index].name}", *told)
 
 
 def _candidates(pair: Pair, rule: Rule, *, gone: bool) -> Iterator[tuple[Prefix | None, Reason]]:
@@ -91,17 +101,6 @@ def _on_off(view: View) -> str:
 
 def _told(prefixes: frozenset[Prefix]) -> tuple[str, ...]:
     return tuple(sorted(prefixes - _MULTICAST))
-
-
-def _explain_otherwise(pair: Pair, family: str, name: str) -> Reason:
-    """Return how a chain differs apart from values, so that hosts with the same change share it."""
-    old, new = (
-        Counter(view.values.pattern(rule) for rule in chain.rules)
-        for view in (pair.old, pair.new)
-        if (chain := view.chain(family, name))
-    )
-    lost, gained = (tuple(map(_spell, side.elements())) for side in (old - new, new - old))
-    return Reason(Cause.FIREWALL, f"{family} {name}", lost, gained)
 
 
 def _spell(pattern: Pattern) -> str:
