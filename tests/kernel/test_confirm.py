@@ -19,6 +19,7 @@ from lab.waiting import wait_until
 pytestmark = pytest.mark.kernel
 
 NOTE = "/var/lib/wormhole/pending.json"
+SERVICE = Path(__file__).parents[2] / "deploy/systemd/wormhole-settle.service"
 LOG = "/var/lib/wormhole/watchdog.log"
 
 
@@ -27,6 +28,13 @@ def made_anew(sections: dict[str, str]) -> dict[str, str]:
     number, local = r"^\d+(?=: wormhole-)", r"fe80::\S+(?=.*(?:stable-privacy|dev wormhole-wg0))"
     pattern = re.compile(f"{number}|{local}", re.MULTILINE)
     return {name: pattern.sub("", text) for name, text in sections.items()}
+
+
+def boot_command() -> list[str]:
+    """Return what the service that is shipped runs at boot."""
+    lines = SERVICE.read_text().splitlines()
+    [command] = (line for line in lines if line.startswith("ExecStart=wormhole "))
+    return command.split()[1:]
 
 
 class Scene:
@@ -175,7 +183,7 @@ def test_after_a_restart_of_everything_the_service_at_boot_takes_the_change_back
     scene.host.wormhole(*scene.arguments(600), expect=0)
     reboot(scene.host)
 
-    said = scene.host.wormhole("confirm", "--settle", expect=0)
+    said = scene.host.wormhole(*boot_command(), expect=0)
 
     assert said.stdout == "Settled: no change is on trial on this host.\n"
     assert ping(scene.host, "10.244.1.1", patience=5)  # the operator's session is of another life
@@ -240,3 +248,21 @@ def test_an_agent_leaves_a_change_to_its_operator_until_it_is_decided(
     wait_until(lambda: "" if "over: a change" in agent.said() else agent.said(), 10)
     agent.stop()
     scene.check_return()
+
+
+def test_after_a_restart_in_the_middle_of_an_apply_the_service_takes_back_what_was_done(
+    scene: Scene,
+) -> None:
+    reached = slow_down(scene.host)
+    apply = scene.host.spawn(*scene.host.wormhole_command(*scene.arguments(600)))
+    await_file(scene.host, reached)
+    assert scene.is_cut()
+    reboot(scene.host)
+    apply.stop()
+
+    scene.host.wormhole(*boot_command(), expect=0)
+
+    assert ping(scene.host, "10.244.1.1", patience=5)
+    scene.check_state()
+    refused = scene.host.wormhole("apply", str(scene.cut), "--host", "node-a", expect=5)
+    assert ": its apply was ended before it was done\n" in refused.stderr
