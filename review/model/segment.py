@@ -19,15 +19,29 @@ def send_from_pod(machine: Machine, flight: Flight, around: Surroundings) -> Fat
     link = machine.links.get(machine.bridge)
     if link is None or not link.up:
         return _end(machine, flight, f"unreachable: {machine.bridge} is not there", None)
-    many = is_for_many(machine, flight.destination, ipv6=flight.ipv6)
-    pod = _identify(machine, flight)
-    if many and _pass_bridge(machine, flight, around):
+    if is_for_many(machine, flight.destination, ipv6=flight.ipv6):
+        return _flood(machine, flight, around)
+    if is_link_local(flight.destination, ipv6=flight.ipv6):
+        return _keep_on_link(machine, flight, "whoever has this address")
+    return _send_to_one(machine, flight, around)
+
+
+def _flood(machine: Machine, flight: Flight, around: Surroundings) -> Fate | None:
+    """Send to every port of the bridge, and up to the host."""
+    if _pass_bridge(machine, flight, around):
         return None  # Other pods do not get it; the host hears it like any packet for itself.
-    if many or is_link_local(flight.destination, ipv6=flight.ipv6):
-        what = "every pod and the host" if many else "whoever has this address"
-        decision = f"stays on {machine.bridge}, where it reaches {what}"
-        flight.trail.append((machine.name, Stage.DELIVER, decision, link.place))
-        return Fate.DELIVERED
+    return _keep_on_link(machine, flight, "every pod and the host")
+
+
+def _keep_on_link(machine: Machine, flight: Flight, whom: str) -> Fate:
+    decision = f"stays on {machine.bridge}, where it reaches {whom}"
+    place = machine.links[machine.bridge].place
+    flight.trail.append((machine.name, Stage.DELIVER, decision, place))
+    return Fate.DELIVERED
+
+
+def _send_to_one(machine: Machine, flight: Flight, around: Surroundings) -> Fate | None:
+    pod = _identify(machine, flight)
     if pod is None:
         family = "IPv6" if flight.ipv6 else "IPv4"
         return _end(machine, flight, f"unreachable: pods have no {family}", machine.at("cni"))

@@ -47,7 +47,13 @@ def walk_both_ways(network: Network, packet: Packet, begin: Start) -> tuple[Stor
 
 
 def find_answer(network: Network, story: Story) -> tuple[Packet, Start] | None:
-    """Return the packet that answers one, and where it starts; None when nobody answers."""
+    """Return the packet that answers one, and where it starts; None when nobody answers.
+
+    Nobody does where it ended on its way, or where nobody can have sent it (RFC 1122, 3.2.1.3;
+    RFC 4291, 2.5.2).
+    """
+    if Flight(story.arrived).unbound:
+        return None
     if story.fate is Fate.LEFT:
         entry = Entry.OUTSIDE
     elif story.fate is Fate.DELIVERED:

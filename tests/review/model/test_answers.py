@@ -86,3 +86,12 @@ def test_the_answer_starts_where_the_packet_ended() -> None:
         Packet(source="10.244.2.1", destination=POD_A),
         Start(host=B, entry=Entry.HOST),
     )
+
+
+def test_nobody_answers_what_comes_from_the_unspecified_address() -> None:
+    """Such as a pod that has no address yet, and looks whether somebody else has it."""
+    network = build_network(make_documents(dual=True))
+    packet = Packet(source="::", destination="ff02::1:ff00:a")
+    story, answer = walk_both_ways(network, packet, Start(host=A, entry=Entry.POD))
+
+    assert (story.fate, answer) == (Fate.DELIVERED, None)
