@@ -6,6 +6,7 @@ from random import Random
 from typing import Final
 
 from lab.shootingrange import BR, WG, ShootingRange
+
 from review.model.machine import Machine
 from review.model.network import Network, replace_machines
 from review.model.variants import (
@@ -34,7 +35,9 @@ def break_something(
 ) -> tuple[str, Network]:
     """Break one thing on one host; return what, and the network with it."""
     name = rng.choice(list(documents.hosts))
-    breakage = rng.choice([*_FIXED, _lose_peer(rng, documents, name), _lose_route(rng, documents, name)])
+    breakage = rng.choice(
+        [*_FIXED, _lose_peer(rng, documents, name), _lose_route(rng, documents, name)]
+    )
     hosts.hosts[name].sh(breakage.script)
     machine = breakage.variant(network.machines[name])
     return f"{breakage.name} on {name}", replace_machines(network, [machine])
@@ -42,7 +45,7 @@ def break_something(
 
 _FLUSH: Final = "\n".join(
     f"{family}-{variant.value}-save 2>/dev/null | awk -v t={family}-{variant.value}"
-    " '/^\\*/ {table=substr($1,2)} /^:WORMHOLE/ {print t, \"-t\", table, \"-F\", substr($1,2)}' | sh"
+    ' \'/^\\*/ {table=substr($1,2)} /^:WORMHOLE/ {print t, "-t", table, "-F", substr($1,2)}\' | sh'
     for family in ("iptables", "ip6tables")
     for variant in (IptablesVariant.NFT, IptablesVariant.LEGACY)
 )

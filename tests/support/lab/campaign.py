@@ -6,15 +6,17 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from compiler.compile import compile_mesh
 from lab.breakages import break_something
 from lab.datagrams import Kind
 from lab.draws import Aim, Ground, draw_inventory, draw_pods, draw_surroundings
 from lab.ears import How, Sighting
 from lab.edits import damage
+from lab.firing import Volley
 from lab.judge import agree, answer_of, observe, predict, returns_to_liar
 from lab.shootingrange import OUTSIDE, PODS, ShootingRange
 from lab.shots import Shot
+
+from compiler.compile import compile_mesh
 from review.model.network import Network, build_network
 from review.model.story import Story
 from review.model.walk import find_answer, walk_both_ways
@@ -84,11 +86,12 @@ def run_document(hosts: ShootingRange, seed: str, tally: Tally) -> None:
 
     One in three is as compiled, one is damaged, and one is broken by hand once it is in place.
     """
-    rng = Random(seed)  # noqa: S311 - to be drawn again, not to be secret
+    rng = Random(seed)
     number = int(seed.rpartition("/")[2])
     variant = (IptablesVariant.NFT, IptablesVariant.LEGACY)[number % 2]
     inventory = draw_inventory(rng, hosts, variant)
-    documents, wrong = compile_mesh(inventory), ("as compiled",)
+    documents = compile_mesh(inventory)
+    wrong: tuple[str, ...] = ("as compiled",)
     pods = {name: draw_pods(rng, host, PODS) for name, host in documents.hosts.items()}
     if number % 3 == 1:
         documents, wrong = damage(rng, documents)
@@ -105,7 +108,7 @@ def run_document(hosts: ShootingRange, seed: str, tally: Tally) -> None:
     aim = Aim(rng, ground, hosts)
     drawn = (aim.draw(token) for token in range(1, VOLLEY + 1))
     shots = [shot for shot in drawn if shot is not None]
-    heard = hosts.fire(shots)
+    heard = Volley(hosts).fire(shots)
     tally.documents += 1
     tally.scenes.update(wrong)
     scene = f"document {seed} ({', '.join(wrong)}; {variant}; {around.forward_policy})"
@@ -140,9 +143,7 @@ def _compare(scene: Scene, shot: Shot, seen: Sequence[Sighting], tally: Tally) -
         tally.answers += 1
 
 
-def _agrees(
-    scene: Scene, shot: Shot, story: Story, seen: Sequence[Sighting], tally: Tally
-) -> bool:
+def _agrees(scene: Scene, shot: Shot, story: Story, seen: Sequence[Sighting], tally: Tally) -> bool:
     predicted, observed = predict(story, shot), observe(shot, seen, scene.hosts)
     if agree(shot, predicted, observed, story, scene.hosts):
         return True

@@ -7,11 +7,11 @@ from random import Random
 from typing import Final
 
 from inventories import make_inventory, make_mesh, make_node
-
-from compiler.inventory import Inventory
 from lab.podranges import pod_ranges
 from lab.shootingrange import ShootingRange
 from lab.shots import Shot
+
+from compiler.inventory import Inventory
 from review.model.packet import Entry, Packet, Protocol, Start
 from review.model.surroundings import Surroundings
 from schemas.state import Documents, HostState, IptablesVariant, Verdict
@@ -163,7 +163,7 @@ class Aim:
             source = rng.choice(own)
         if entry is Entry.POD and not self._may_forge(name, pod, source):
             return None
-        destination = self._draw_destination(name, ipv6=ipv6)
+        destination = self._draw_destination(ipv6=ipv6)
         protocol = rng.choice(list(Protocol))
         if not source and protocol is Protocol.TCP:
             protocol = Protocol.UDP
@@ -275,7 +275,7 @@ class Aim:
         net = ip_network(prefix)
         return str(net.network_address + net.num_addresses // 2 + 9)
 
-    def _draw_destination(self, name: NodeName, *, ipv6: bool) -> str:
+    def _draw_destination(self, *, ipv6: bool) -> str:
         rng, hosts = self._rng, list(self._hosts.hosts)
         pods = [a for n in hosts for i in range(2) for a in self._of_pod(n, i, ipv6=ipv6)]
         kind = rng.random()

@@ -11,6 +11,7 @@ from typing import Final
 
 from lab.datagrams import NUMBERS, Datagram, Kind, mark, read_packet, read_transport
 from lab.sockets import Net
+
 from review.model.packet import Protocol
 
 ANSWERING_PORT: Final = 7777
@@ -53,7 +54,8 @@ class Sighting:
         seen = self.datagram
         error = f" {seen.error[0]}/{seen.error[1]}" if seen.kind is Kind.ERROR else ""
         device = f" {self.device}" if self.device else ""
-        return f"{self.where}{device} {self.how}: {seen.kind}{error} {seen.source} > {seen.destination}"
+        ends = f"{seen.source} > {seen.destination}"
+        return f"{self.where}{device} {self.how}: {seen.kind}{error} {ends}"
 
 
 @dataclass(kw_only=True)

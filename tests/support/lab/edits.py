@@ -5,28 +5,35 @@ from random import Random
 from typing import Final
 
 from inventories import make_key
+from lab.ruleedits import (
+    drop_rule,
+    empty_chain,
+    forget_match,
+    hang_elsewhere,
+    match_other_device,
+    match_segments_only,
+    move_chain,
+    move_rule,
+    on_a_host,
+    swap_match,
+    turn_position,
+    turn_verdict,
+)
 from msgspec.structs import replace
 
-from renderers.iptables import UnsupportedRule, write
 from schemas.marks import WORST_METRIC
 from schemas.state import (
-    Chain,
     Documents,
-    Firewall,
-    Hook,
     HostState,
     Peer,
-    Position,
     Route,
     RouteType,
-    Rule,
-    Stage,
-    Verdict,
 )
-from schemas.values import InterfaceName, NodeName, Prefix
+from schemas.values import NodeName, Prefix
 
 Edit = Callable[[Random, Documents], Documents | None]
 """None: there is nothing to edit in these documents, or iptables could not express the result."""
+
 
 def damage(rng: Random, documents: Documents) -> tuple[Documents, tuple[str, ...]]:
     """Damage documents in one to three ways; return them, and the names of the edits."""
@@ -43,150 +50,6 @@ def damage(rng: Random, documents: Documents) -> tuple[Documents, tuple[str, ...
     return documents, tuple(done)
 
 
-def _on_a_host(
-    rng: Random, documents: Documents, change: Callable[[HostState], HostState | None]
-) -> Documents | None:
-    name = rng.choice(list(documents.hosts))
-    changed = change(documents.hosts[name])
-    if changed is None:
-        return None
-    return replace(documents, hosts={**documents.hosts, name: changed})
-
-
-def _in_a_chain(
-    rng: Random, documents: Documents, change: Callable[[Chain], Chain | None]
-) -> Documents | None:
-    """Change one chain of one family on one host; leave out what iptables could not express."""
-
-    def edit(host: HostState) -> HostState | None:
-        families = [field for field in ("ipv4", "ipv6") if getattr(host.firewall, field)]
-        field = rng.choice(families)
-        chains: tuple[Chain, ...] = getattr(host.firewall, field)
-        index = rng.randrange(len(chains))
-        changed = change(chains[index])
-        if changed is None:
-            return None
-        chains = (*chains[:index], changed, *chains[index + 1 :])
-        firewall: Firewall = replace(host.firewall, **{field: chains})
-        return replace(host, firewall=firewall) if _is_supported(chains) else None
-
-    return _on_a_host(rng, documents, edit)
-
-
-def _is_supported(chains: tuple[Chain, ...]) -> bool:
-    try:
-        write(chains)
-    except UnsupportedRule:
-        return False
-    return True
-
-
-def _in_a_rule(
-    rng: Random, documents: Documents, change: Callable[[Rule], Rule | None]
-) -> Documents | None:
-    def edit(chain: Chain) -> Chain | None:
-        if not chain.rules:
-            return None
-        index = rng.randrange(len(chain.rules))
-        changed = change(chain.rules[index])
-        if changed is None:
-            return None
-        return replace(chain, rules=(*chain.rules[:index], changed, *chain.rules[index + 1 :]))
-
-    return _in_a_chain(rng, documents, edit)
-
-
-def drop_rule(rng: Random, documents: Documents) -> Documents | None:
-    """Remove a rule."""
-
-    def edit(chain: Chain) -> Chain | None:
-        if not chain.rules:
-            return None
-        index = rng.randrange(len(chain.rules))
-        return replace(chain, rules=(*chain.rules[:index], *chain.rules[index + 1 :]))
-
-    return _in_a_chain(rng, documents, edit)
-
-
-def move_rule(rng: Random, documents: Documents) -> Documents | None:
-    """Put a rule elsewhere in its chain."""
-
-    def edit(chain: Chain) -> Chain | None:
-        rules = list(chain.rules)
-        if len(rules) < 2:
-            return None
-        rules.insert(rng.randrange(len(rules)), rules.pop(rng.randrange(len(rules))))
-        return replace(chain, rules=tuple(rules))
-
-    return _in_a_chain(rng, documents, edit)
-
-
-def turn_verdict(rng: Random, documents: Documents) -> Documents | None:
-    """Let a rule decide otherwise."""
-    verdict = rng.choice(list(Verdict))
-    return _in_a_rule(rng, documents, lambda rule: replace(rule, verdict=verdict))
-
-
-def forget_match(rng: Random, documents: Documents) -> Documents | None:
-    """Let a rule match more than it should."""
-    field = rng.choice(["input", "output", "source", "destination"])
-    return _in_a_rule(rng, documents, lambda rule: replace(rule, **{field: None}))
-
-
-def swap_match(rng: Random, documents: Documents) -> Documents | None:
-    """Let a rule compare source and destination the wrong way round."""
-    return _in_a_rule(
-        rng,
-        documents,
-        lambda rule: replace(rule, source=rule.destination, destination=rule.source),
-    )
-
-
-def match_other_device(rng: Random, documents: Documents) -> Documents | None:
-    """Let a rule match the other device."""
-
-    def edit(rule: Rule) -> Rule | None:
-        devices = {"wormhole-wg0": "wormhole-br0", "wormhole-br0": "wormhole-wg0"}
-        into, out = devices.get(rule.input or ""), devices.get(rule.output or "")
-        return replace(
-            rule,
-            input=InterfaceName(into) if into else rule.input,
-            output=InterfaceName(out) if out else rule.output,
-        )
-
-    return _in_a_rule(rng, documents, edit)
-
-
-def match_segments_only(rng: Random, documents: Documents) -> Documents | None:
-    """Let a rule match only TCP segments that open a connection."""
-    return _in_a_rule(rng, documents, lambda rule: replace(rule, tcp_syn=True))
-
-
-def hang_elsewhere(rng: Random, documents: Documents) -> Documents | None:
-    """Hang a chain at other hooks."""
-    hooks = tuple(sorted(rng.sample(list(Hook), rng.choice([1, 1, 2]))))
-    return _in_a_chain(rng, documents, lambda chain: replace(chain, hooks=hooks))
-
-
-def turn_position(rng: Random, documents: Documents) -> Documents | None:
-    """Call a chain last instead of first, or first instead of last."""
-    turned = {Position.FIRST: Position.LAST, Position.LAST: Position.FIRST}
-    return _in_a_chain(
-        rng, documents, lambda chain: replace(chain, position=turned[chain.position])
-    )
-
-
-def empty_chain(rng: Random, documents: Documents) -> Documents | None:
-    """Leave a chain without rules."""
-    return _in_a_chain(rng, documents, lambda chain: replace(chain, rules=()))
-
-
-def move_chain(rng: Random, documents: Documents) -> Documents | None:
-    """Put a chain into another table."""
-    stage = rng.choice([Stage.MANGLE, Stage.FILTER])
-    return _in_a_chain(rng, documents, lambda chain: replace(chain, stage=stage))
-
-
 def drop_route(rng: Random, documents: Documents) -> Documents | None:
     """Remove a route: an overlay's own, or its guard."""
 
@@ -195,7 +58,7 @@ def drop_route(rng: Random, documents: Documents) -> Documents | None:
         routes.pop(rng.randrange(len(routes)))
         return replace(host, routes=tuple(routes))
 
-    return _on_a_host(rng, documents, edit)
+    return on_a_host(rng, documents, edit)
 
 
 def turn_route(rng: Random, documents: Documents) -> Documents | None:
@@ -204,7 +67,9 @@ def turn_route(rng: Random, documents: Documents) -> Documents | None:
     def edit(host: HostState) -> HostState:
         routes = list(host.routes)
         index = rng.randrange(len(routes))
-        guard = routes[index].metric == WORST_METRIC  # The applier knows it by that: it has no device.
+        guard = (
+            routes[index].metric == WORST_METRIC
+        )  # The applier knows it by that: it has no device.
         if guard or rng.random() < 0.5:
             turned = replace(routes[index], type=RouteType.UNREACHABLE, device=None)
         else:
@@ -213,7 +78,7 @@ def turn_route(rng: Random, documents: Documents) -> Documents | None:
         routes[index] = turned
         return replace(host, routes=tuple(routes))
 
-    return _on_a_host(rng, documents, edit)
+    return on_a_host(rng, documents, edit)
 
 
 def add_route(rng: Random, documents: Documents) -> Documents | None:
@@ -229,7 +94,7 @@ def add_route(rng: Random, documents: Documents) -> Documents | None:
         keys = {(each.destination, each.metric) for each in host.routes}
         return None if (prefix, metric) in keys else replace(host, routes=(*host.routes, route))
 
-    return _on_a_host(rng, documents, edit)
+    return on_a_host(rng, documents, edit)
 
 
 def stop_forwarding(rng: Random, documents: Documents) -> Documents | None:
@@ -239,7 +104,7 @@ def stop_forwarding(rng: Random, documents: Documents) -> Documents | None:
         key = rng.choice(sorted(host.sysctls))
         return replace(host, sysctls={**host.sysctls, key: "0"})
 
-    return _on_a_host(rng, documents, edit)
+    return on_a_host(rng, documents, edit)
 
 
 def lower_mtu(rng: Random, documents: Documents) -> Documents | None:
@@ -251,7 +116,7 @@ def lower_mtu(rng: Random, documents: Documents) -> Documents | None:
             return replace(host, wireguard=replace(host.wireguard, mtu=lower))
         return replace(host, bridge=replace(host.bridge, mtu=lower))
 
-    return _on_a_host(rng, documents, edit)
+    return on_a_host(rng, documents, edit)
 
 
 def drop_address(rng: Random, documents: Documents) -> Documents | None:
@@ -262,7 +127,7 @@ def drop_address(rng: Random, documents: Documents) -> Documents | None:
         addresses.pop(rng.randrange(len(addresses)))
         return replace(host, wireguard=replace(host.wireguard, addresses=tuple(addresses)))
 
-    return _on_a_host(rng, documents, edit)
+    return on_a_host(rng, documents, edit)
 
 
 def _peers_otherwise(
@@ -325,7 +190,9 @@ def narrow_allowed_ips(rng: Random, documents: Documents) -> Documents | None:
     if other not in peers or not peers[other].allowed_ips:
         return None
     fewer = peers[other].allowed_ips[1:]
-    return _peers_otherwise(documents, name, {**peers, other: replace(peers[other], allowed_ips=fewer)})
+    return _peers_otherwise(
+        documents, name, {**peers, other: replace(peers[other], allowed_ips=fewer)}
+    )
 
 
 def widen_allowed_ips(rng: Random, documents: Documents) -> Documents | None:

@@ -54,10 +54,10 @@ def _configure(listener: socket.socket, number: int, content: bytes) -> None:
     attribute = attribute.ljust((len(attribute) + 3) & ~3, b"\0")
     body = struct.pack(">BBH", 0, 0, _GROUP) + attribute
     request_and_ack = 5
-    listener.setblocking(True)
+    listener.setblocking(True)  # noqa: FBT003 - it has no name
     listener.send(struct.pack("IHHII", 16 + len(body), _CONFIG, request_and_ack, 1, 0) + body)
     error = struct.unpack_from("i", listener.recv(4096), 16)[0]
-    listener.setblocking(False)
+    listener.setblocking(False)  # noqa: FBT003 - as above
     if error:
         raise LabError(f"cannot log ICMP errors: error {-error}")
 

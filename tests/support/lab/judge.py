@@ -1,17 +1,19 @@
-"""Turn what was seen of a shot, and what the model tells of it, into outcomes that can be compared."""
+"""Turn what was seen of a shot, and what the model tells of it, into comparable outcomes."""
 
 import errno
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from lab.cables import ETH
 from lab.datagrams import Kind
 from lab.draws import is_for_many
 from lab.ears import How, Sighting
-from lab.shootingrange import ETH, OUTSIDE, WG, WIRE_PORT, ShootingRange
+from lab.shootingrange import OUTSIDE, WG, WIRE_PORT, ShootingRange
 from lab.shots import Shot
+
 from review.model.machine import UNKNOWN
 from review.model.numbers import spell_address
 from review.model.packet import Entry, Packet, Protocol, Start

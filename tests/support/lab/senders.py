@@ -7,6 +7,7 @@ from typing import Final
 
 from lab.datagrams import NUMBERS, write_packet, write_transport
 from lab.sockets import Net
+
 from review.model.packet import Packet, Protocol
 from schemas.values import is_ipv6
 
@@ -105,6 +106,4 @@ class Frames:
 
         """
         ethertype = _ETHERTYPES[is_ipv6(packet.destination)]
-        self._socket.sendto(
-            write_packet(packet, token), (self._device, ethertype, 0, 0, hardware)
-        )
+        self._socket.sendto(write_packet(packet, token), (self._device, ethertype, 0, 0, hardware))

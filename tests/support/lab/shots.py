@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from lab.datagrams import Kind
+
 from review.model.packet import Packet, Start
 
 

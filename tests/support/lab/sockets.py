@@ -66,7 +66,7 @@ class Net:
     def socket(self, family: int, kind: int, protocol: int) -> socket.socket:
         """Open a socket in it, one that never blocks."""
         made = self.inside(lambda: socket.socket(family, kind, protocol))
-        made.setblocking(False)
+        made.setblocking(False)  # noqa: FBT003 - it has no name
         made.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
         return made
 
