@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import agent, offline, onhost
+from bench import agent, offline, onhost, review
 from bench.clock import CommandFailedError
 from bench.rows import Row, spell_table
 
@@ -49,6 +49,7 @@ def _parts(folder: Path) -> Iterator[Callable[[], Iterator[Row]]]:
     yield lambda: offline.measure_start(folder)
     yield lambda: offline.measure_compile(folder)
     yield lambda: offline.measure_render(folder)
+    yield lambda: review.measure_diff(folder)
     if reason := onhost.missing():
         yield _skip("`apply`, `plan`", reason)
     else:
