@@ -91,7 +91,10 @@ def test_the_example_of_the_documentation_is_what_its_modeline_says(
     (tmp_path / "inventory").mkdir()
     file = tmp_path / "inventory/mesh.yaml"
     file.write_text(block)
-    named = file.parent / MODELINE.findall(block)[0]
+    lines = MODELINE.findall(block)
+    assert len(lines) == len(block.split("---\n")), "the language server reads one a document"
+    [name] = {*lines}
+    named = file.parent / name
     validator = Draft202012Validator(json.loads(named.read_text()))
     documents = [*yaml.safe_load_all(block)]
     assert len(documents) >= 2
