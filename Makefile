@@ -3,7 +3,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 CACHE ?= .cache
-PYTEST_ARGS ?=
+# Every laboratory is namespaces of its own, so files of tests do not meet; more than four at once
+# would wait for each other's clocks.
+PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
