@@ -46,8 +46,8 @@ class Browser:
     def open(self, path: Path, fragment: str = "") -> None:
         """Open a file as a person would, by its file:// URL, and wait until it is loaded."""
         self.driver.get("about:blank")  # a fragment alone would not load the page again
-        self.driver.get_log("performance")
-        self.driver.get_log("browser")
+        self._read_log("performance")
+        self._read_log("browser")
         self.driver.get(path.resolve().as_uri() + fragment)
 
     def ask(self, script: str, *values: object) -> Any:  # noqa: ANN401 - JavaScript returns anything
@@ -86,18 +86,23 @@ class Browser:
 
     def complaints(self) -> list[str]:
         """Return what stands on the console: errors, warnings, refusals of the page's policy."""
-        return [entry["message"] for entry in self.driver.get_log("browser")]
+        return [entry["message"] for entry in self._read_log("browser")]
 
     def requests(self) -> list[str]:
         """Return the URL of everything that was asked for since the page was opened."""
         events = [
-            json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")
+            json.loads(entry["message"])["message"] for entry in self._read_log("performance")
         ]
         return [
             event["params"]["request"]["url"]
             for event in events
             if event["method"] == "Network.requestWillBeSent"
         ]
+
+    def _read_log(self, kind: str) -> list[dict[str, Any]]:
+        """Return what has been logged since it was read last."""
+        entries: list[dict[str, Any]] = self.driver.get_log(kind)  # type: ignore[no-untyped-call] # selenium has no types there
+        return entries
 
 
 @contextmanager

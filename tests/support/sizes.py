@@ -3,9 +3,15 @@
 from collections.abc import Iterable
 
 from inventories import make_inventory, make_mesh, make_node
+from msgspec.structs import replace
 
 from compiler.compile import compile_mesh
 from schemas.state import Documents
+
+HOSTILE = (
+    "</script ><script>window.ran=1</script><!--<img src=x onerror=window.ran=2>\x1b[31m\u202e&amp;"
+)
+"""What would run, break out, colour or turn round, were it anything but text."""
 
 
 def make_documents(
@@ -38,7 +44,19 @@ def spell_endpoint(number: int, moved: bool = False) -> str:  # noqa: FBT001, FB
 
 def rename(documents: Documents, mesh: str) -> Documents:
     """Return the documents of a mesh of another name, as a person may write them by hand."""
-    from msgspec.structs import replace  # noqa: PLC0415 - rarely
-
     hosts = {name: replace(host, mesh=mesh) for name, host in documents.hosts.items()}
     return replace(documents, mesh=replace(documents.mesh, name=mesh), hosts=hosts)
+
+
+def spoil(documents: Documents, text: str = HOSTILE) -> Documents:
+    """Return documents with what no compiler writes, and a person can, wherever text is free."""
+    hosts = {
+        name: replace(
+            host,
+            cni=replace(host.cni, config={**host.cni.config, text: text}),
+            sysctls={text: text},
+            wireguard=replace(host.wireguard, preshared_key_epoch=text),
+        )
+        for name, host in documents.hosts.items()
+    }
+    return rename(replace(documents, hosts=hosts), text)

@@ -11,7 +11,11 @@
 
   // What would turn a text round, or not be seen in it, is spelt out.
   const show = (text) => String(text).replace(/[\p{C}\p{Zl}\p{Zp}]/gu,
-    (char) => "\\u" + char.codePointAt(0).toString(16).padStart(4, "0"));
+    (char) => {
+      const code = char.codePointAt(0);
+      const [letter, digits] = code < 0x100 ? ["x", 2] : code < 0x10000 ? ["u", 4] : ["U", 8];
+      return "\\" + letter + code.toString(16).padStart(digits, "0");
+    });
 
   // make("td", {class: "mono"}, "text", element, ...)
   function make(tag, attributes, ...inside) {

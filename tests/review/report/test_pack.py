@@ -48,9 +48,12 @@ def test_any_documents_come_back(inventory: Inventory) -> None:
 
 def test_equal_to_python_is_not_equal_in_json() -> None:
     documents = make_documents(2)
-    values = ({"a": 1, "b": True, "c": 1}, {"a": True, "b": 1.0, "c": 1})
+    values: tuple[dict[str, object], ...] = (
+        {"a": 1, "b": True, "c": 1},
+        {"a": True, "b": 1.0, "c": 1},
+    )
     hosts = {
-        name: replace(host, cni=replace(host.cni, config=dict(config)))
+        name: replace(host, cni=replace(host.cni, config=config))
         for (name, host), config in zip(documents.hosts.items(), values, strict=True)
     }
     assert_exact(replace(documents, hosts=hosts))

@@ -8,17 +8,14 @@ from html.parser import HTMLParser
 
 import pytest
 from msgspec.structs import replace
-from sizes import make_documents, rename
+from sizes import HOSTILE, make_documents, spoil
 
 from review.changes.compare import compare
 from review.model.packet import Packet
 from review.model.story import Fate, Place, Stage, Step, Story
 from review.proof.claim import Claim, Counterexample, Proof
-from review.report.page import Comparison, write_report
-from schemas.state import Documents
+from review.report.page import Comparison, spell_data, write_report
 from schemas.values import NodeName
-
-HOSTILE = "</script><script>alert(1)</script><!--<img src=x onerror=alert(2)>\x1b[31m\u202e"
 
 
 class Reader(HTMLParser):
@@ -43,19 +40,6 @@ class Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.texts.append((self._open[-1] if self._open else "", data))
-
-
-def spoil(documents: Documents) -> Documents:
-    """Return documents with what no compiler writes and a person can."""
-    hosts = {
-        name: replace(
-            host,
-            cni=replace(host.cni, config={**host.cni.config, HOSTILE: HOSTILE}),
-            sysctls={HOSTILE: HOSTILE},
-        )
-        for name, host in documents.hosts.items()
-    }
-    return rename(replace(documents, hosts=hosts), HOSTILE)
 
 
 def make_proof() -> Proof:
@@ -115,7 +99,10 @@ def test_it_is_the_same_each_time() -> None:
 
 
 def test_what_documents_hold_is_text() -> None:
-    plain, spoilt = Reader(write_report(make_documents(2))), write_report(spoil(make_documents(2)))
+    plain, spoilt = (
+        Reader(write_report(spoil(make_documents(2), "plain"))),
+        write_report(spoil(make_documents(2))),
+    )
     read = Reader(spoilt)
     assert [tag for tag, _ in read.elements] == [tag for tag, _ in plain.elements]
     assert "\x1b" not in spoilt
@@ -124,6 +111,11 @@ def test_what_documents_hold_is_text() -> None:
     )
     (data,) = [text for tag, text in read.texts if tag == "script" and text.startswith("{")]
     assert HOSTILE in json.dumps(json.loads(data), ensure_ascii=False).replace("\\u001b", "\x1b")
+
+
+def test_no_text_in_the_data_can_begin_an_element() -> None:
+    assert {*"<>&"} & {*spell_data({HOSTILE: HOSTILE})} == set()
+    assert json.loads(spell_data({HOSTILE: HOSTILE})) == {HOSTILE: HOSTILE}
 
 
 def test_the_essentials_are_there_without_a_script() -> None:
