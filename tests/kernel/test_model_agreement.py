@@ -39,5 +39,6 @@ def test_every_packet_ends_where_the_model_says(hosts: ShootingRange) -> None:
     # Whoever runs it for long wants to know what it was that agreed.
     print(f"\n{tally}\n{dict(tally.scenes.most_common())}")  # noqa: T201 - as said
     shown = "\n\n".join(map(str, tally.disagreements[:10]))
+    assert tally.refused == []
     assert not tally.disagreements, f"{tally}\n\n{shown}"
     assert tally.agreed.total() > 0

@@ -13,6 +13,7 @@ from lab.ears import How, Sighting
 from lab.edits import damage
 from lab.firing import Volley
 from lab.judge import agree, answer_of, observe, predict, returns_to_liar
+from lab.namespace import LabError
 from lab.shootingrange import OUTSIDE, PODS, ShootingRange
 from lab.shots import Shot
 
@@ -65,6 +66,8 @@ class Tally:
     excluded: int = 0
     """Lies that were never told, for want of a tunnel; and those that come back to the liar, whose
     device is not as documented while it lies."""
+    refused: list[str] = field(default_factory=list)
+    """Documents that the applier could not put in place."""
     disagreements: list[Disagreement] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -95,7 +98,11 @@ def run_document(hosts: ShootingRange, seed: str, tally: Tally) -> None:
     pods = {name: draw_pods(rng, host, PODS) for name, host in documents.hosts.items()}
     if number % 3 == 1:
         documents, wrong = damage(rng, documents)
-    hosts.converge(documents)
+    try:
+        hosts.converge(documents)
+    except LabError as error:
+        tally.refused.append(f"document {seed} ({', '.join(wrong)}): {str(error)[-2000:]}")
+        return
     around = draw_surroundings(rng)
     hosts.surround(around, variant)
     hosts.plug_all(documents, pods)

@@ -21,7 +21,10 @@ from lab.ruleedits import (
 )
 from msgspec.structs import replace
 
+from schemas.document import dump, load_resolved
 from schemas.marks import WORST_METRIC
+from schemas.problems import Problems
+from schemas.resolve import resolve
 from schemas.state import (
     Documents,
     HostState,
@@ -44,10 +47,20 @@ def damage(rng: Random, documents: Documents) -> tuple[Documents, tuple[str, ...
             break
         edit = rng.choice(EDITS)
         edited = edit(rng, documents)
-        if edited is not None and edited != documents:
+        if edited is not None and edited != documents and _is_valid(edited):
             documents = edited
             done.append(edit.__name__)
     return documents, tuple(done)
+
+
+def _is_valid(documents: Documents) -> bool:
+    """Whether each document is as its schema says: others reach no applier."""
+    try:
+        for host in documents.hosts.values():
+            load_resolved(dump(resolve(documents.mesh, host)), "edited")
+    except Problems:
+        return False
+    return True
 
 
 def drop_route(rng: Random, documents: Documents) -> Documents | None:
