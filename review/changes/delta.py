@@ -10,13 +10,16 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec import UNSET
 
-from schemas.state import Chain, Route, Rule
+from schemas.state import Chain, Cni, HostState, Route, Rule
 
 Path = tuple[str | int, ...]
 
 _NAMES: Final = ("type", "name", "subnet", "dst")
 """What tells apart the objects of a list in a CNI configuration (CNI specification 1.0.0, section
 1, and its host-local plugin): the first of these that an object has."""
+
+_LOOSE: Final = (HostState, Cni, dict, list)
+"""What holds JSON of any kind, or may: there 1, 1.0 and true are equal, and are not the same."""
 
 _THEMSELVES: Final = frozenset({Rule, str})
 """Items that are the same thing only when they are equal."""
@@ -52,7 +55,7 @@ class Delta(NamedTuple):
 
 def find_deltas(file: str, before: object, after: object, path: Path = ()) -> Iterator[Delta]:
     """Yield every difference between two values, in the order of their fields."""
-    if before == after and type(before) is type(after):
+    if type(before) is type(after) and not isinstance(before, _LOOSE) and before == after:
         return
     if isinstance(before, msgspec.Struct) and type(before) is type(after):
         yield from _in_struct(file, before, after, path)
@@ -91,6 +94,11 @@ def _in_dict(
 def _in_list(file: str, before: Sequence[Any], after: Sequence[Any], path: Path) -> Iterator[Delta]:
     """Match the items that are the same thing and stand in one order; others go or come."""
     ours, theirs = _identify_all(before), _identify_all(after)
+    if ours == theirs:
+        for index, (one, other) in enumerate(zip(before, after, strict=True)):
+            if one is not other:
+                yield from find_deltas(file, one, other, (*path, index))
+        return
     for same, first, last, start, end in _align(ours, theirs):
         if same:
             for one, other in zip(range(first, last), range(start, end), strict=True):

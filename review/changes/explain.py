@@ -38,8 +38,7 @@ def _explain_each(frame: Frame) -> Iterator[tuple[Reason, Delta]]:
             delta,
         )
     for name in sorted(frame.staying):
-        old, new = frame.old.hosts[name], frame.new.hosts[name]
-        if old is new or old == new:
+        if frame.old.hosts[name] is frame.new.hosts[name]:
             continue
         yield from _explain_in_host(Pair(frame, name), name_host_file(name))
 
