@@ -20,15 +20,16 @@ class Exit(IntEnum):
     """Something foreign is in the way of something of ours; it was left alone."""
     REFUSED = 5
     """The plan removes too much to be carried out unasked, or was saved of a host that is not as it
-    was any more; nothing was changed."""
+    was any more, or is of a state that was taken back unconfirmed; nothing was changed."""
     REVERTED = 6
-    """A change failed and what had been changed was put back."""
+    """A change failed and what had been changed was put back; or its confirmation came too late."""
     NOT_REVERTED = 7
     """A change failed and not everything could be put back, or a file could not be removed."""
     BUG = 70
     """A bug in wormhole (``EX_SOFTWARE`` of sysexits.h)."""
     LOCKED = 75
-    """Another applier is at work on this host, or an agent keeps it (``EX_TEMPFAIL``)."""
+    """Another applier is at work on this host, a change is on trial there, or an agent keeps it
+    (``EX_TEMPFAIL``)."""
     TRY_AGAIN = 75
     """Nodes did not get on in time: what was done stays, and the next run goes on from there."""
     INTERRUPTED = 130
