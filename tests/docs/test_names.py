@@ -25,7 +25,8 @@ def source() -> str:
         path
         for folder in SOURCES
         for path in (ROOT / folder).rglob("*")
-        if path.is_file() and path.suffix in {".py", ".json", ".yaml", ".yml", ".sh", ""}
+        if path.is_file()
+        and path.suffix in {".py", ".json", ".yaml", ".yml", ".sh", ".service", ""}
     ]
     files += [ROOT / name for name in ("pyproject.toml", "Makefile", ".pre-commit-hooks.yaml")]
     return "\n".join(path.read_text(encoding="utf-8", errors="ignore") for path in files)
