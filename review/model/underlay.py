@@ -11,7 +11,7 @@ from review.model.packet import Packet, Protocol
 from review.model.peers import KnownPeer
 from review.model.routing import find_way_to
 from review.model.story import Fate, Place, Stage
-from schemas.state import Hook
+from schemas.state import Hook, Verdict
 from schemas.values import NodeName
 
 _OVERHEAD = {False: 60, True: 80}
@@ -159,9 +159,16 @@ def _is_reached_at(network: Network, name: NodeName, reach: Reach) -> bool:
 def _filter_outer(
     network: Network, machine: Machine, reach: Reach, there: Machine
 ) -> _Failure | None:
-    """Show the ciphertext to the chains of both hosts; most rules are about other packets."""
+    """Show the ciphertext to the chains of both hosts; few rules are about such packets."""
     own = machine.reach
     source = own.address if own and own.ipv6 is reach.ipv6 else UNKNOWN[reach.ipv6]
+    passed = (
+        (machine, Hook.OUTPUT, Devices(None, UNDERLAY)),
+        (machine, Hook.POSTROUTING, Devices(None, UNDERLAY)),
+        (there, Hook.INPUT, Devices(UNDERLAY, None)),
+    )
+    if not any(_may_drop(*each, source, reach) for each in passed):
+        return None
     outer = Flight(
         Packet(
             source=spell_address(source, ipv6=reach.ipv6),
@@ -171,16 +178,26 @@ def _filter_outer(
             destination_port=reach.port,
         )
     )
-    around, out = network.surroundings, Devices(None, UNDERLAY)
-    fate = (
-        pass_hook(machine, outer, Hook.OUTPUT, out, around)
-        or pass_hook(machine, outer, Hook.POSTROUTING, out, around)
-        or pass_hook(there, outer, Hook.INPUT, Devices(UNDERLAY, None), around)
-    )
-    if fate is None:
-        return None
-    last = outer.steps()[-1]
-    return _Failure(f"lost: the ciphertext is {last.decision}, on {last.host}", last.by)
+    for host, hook, devices in passed:
+        if pass_hook(host, outer, hook, devices, network.surroundings) is not None:
+            last = outer.steps()[-1]
+            why = f"lost: the ciphertext is {last.decision}, on {last.host}"
+            return _Failure(why, last.by)
+    return None
+
+
+def _may_drop(host: Machine, hook: Hook, devices: Devices, source: int, reach: Reach) -> bool:
+    """Whether any rule there would drop such a packet, if no other one came before it."""
+    for _, chains in host.chains[reach.ipv6].get(hook, ()):
+        for chain in chains:
+            for first, last, least, most, _, _, verdict in chain.ask(*devices):
+                if (
+                    verdict is Verdict.DROP
+                    and first <= source <= last
+                    and least <= reach.address <= most
+                ):
+                    return True
+    return False
 
 
 def _fit_path(
