@@ -44,6 +44,16 @@ def parse(sources: Sequence[Source]) -> Inventory:
         Problems: something is wrong with it; all of it is said.
 
     """
+    return parse_collected(sources)[1]
+
+
+def parse_collected(sources: Sequence[Source]) -> tuple[Collected, Inventory]:
+    """Do the same, and return also what it was made of: each value where it was written.
+
+    Raises:
+        Problems: something is wrong with it; all of it is said.
+
+    """
     with collector_off():
         collected = collect(sources, [read_source(source) for source in sources])
         mesh = collected.mesh
@@ -56,7 +66,7 @@ def parse(sources: Sequence[Source]) -> Inventory:
         problems = (*find_lacks(collected), *locate(complaints, sources, collected.readings))
         if problems or mesh is None:
             raise Problems(problems)
-        return build_inventory(collected, mesh, collected.members)
+        return collected, build_inventory(collected, mesh, collected.members)
 
 
 @contextmanager
