@@ -25,7 +25,7 @@ from review.pictures.words import count, describe, spell_fields
 from review.proof.claim import Proof
 from review.report.facts import find_figures, find_warnings
 from review.report.pack import pack
-from schemas.problems import neutralise
+from schemas.problems import neutralise, spell_path
 from schemas.state import Documents, Value
 
 if TYPE_CHECKING:
@@ -177,5 +177,6 @@ def _load_template() -> "Template":
         keep_trailing_newline=True,
         finalize=_show,
     )
+    environment.filters["spelt"] = spell_path
     environment.filters["some"] = lambda values, most: list(islice(values, most))
     return environment.get_template("report.html.j2")

@@ -127,6 +127,7 @@ def test_the_essentials_are_there_without_a_script() -> None:
         "10.0.2.0/24",
         "node-0001: no endpoint, so nobody reaches them before they have spoken",
         "pods of node-0000 do not reach pods of node-0001",
+        "mend it in hosts/node-0000.json at routes",
         "1,234 packets walked in 9 situations",
         "Without JavaScript the hosts are listed",
     ):
