@@ -310,3 +310,15 @@ def test_what_could_not_be_taken_back_ends_with_7_and_nothing_else_is_done(
 @contextmanager
 def _nothing() -> Iterator[None]:
     yield
+
+
+def test_a_saved_plan_is_applied_on_trial_too(
+    wormhole: Wormhole, watchdog: Watchdog, host: FakeHost
+) -> None:
+    assert wormhole("plan", *ON_A, "--out", "saved.json")[0] == 1
+    code, out, _ = wormhole("apply", "saved.json", "--confirm", "60")
+    assert code == 0
+    assert last_line(out).startswith('Confirm within 60 s with "wormhole confirm ')
+    assert watchdog.armed is not None
+    assert wormhole("confirm")[0] == 0
+    assert load_note(host, host.paths) is None
