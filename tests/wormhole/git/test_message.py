@@ -2,6 +2,7 @@
 
 import pytest
 from inventories import make_inventory, make_mesh, make_node
+from msgspec.structs import replace
 
 from compiler.compile import compile_mesh
 from review.changes.compare import compare
@@ -49,9 +50,10 @@ def test_every_line_is_free_of_space_at_its_end() -> None:
 
 
 def test_nobody_is_told_of_options_that_a_commit_does_not_have() -> None:
-    many = documents(*(f"node-{number}" for number in range(40)))
-    message = write_message(occasion(many, documents("a", "b")))
-    assert "-v" not in message
+    review = compare(documents("a", "b"), documents("a", "b", "c"))
+    many = replace(review, entries=review.entries * 14)
+    message = write_message(replace(occasion(None, documents("a")), review=many))
+    assert ("and 2 more changes" in message, "-v" in message) == (True, False)
 
 
 @pytest.mark.parametrize("hosts", [("a",), tuple("abcdefghijklmnopqrstuvwxyz")])
