@@ -1,16 +1,15 @@
 """The API's objects to one look at pre-shared keys: what is there, what is used, who holds what."""
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 from schemas.problems import Problems
 from schemas.state import Value
 from wormhole.cluster.api import MESH_NODES, MESHES, NODES, Api, Object
 from wormhole.cluster.errors import ApiError
+from wormhole.cluster.listing import list_objects
 from wormhole.psk.epochs import decode_master, is_epoch
 from wormhole.psk.store import Entries, read_rotation, read_secret
 
-_PAGE: Final = "500"
 _GITOPS: Final = {
     "kustomize.toolkit.fluxcd.io/name": "Flux",
     "helm.toolkit.fluxcd.io/name": "Flux",
@@ -72,7 +71,7 @@ def look(api: Api, namespace: str) -> Survey:
     secret = read_secret(api, namespace)
     entries = Entries(secret)
     good = {epoch for epoch, value in entries.items() if is_epoch(epoch) and decode_master(value)}
-    reports = map(_read_report, _list(api, MESH_NODES))
+    reports = map(_read_report, list_objects(api, MESH_NODES))
     return Survey(
         mesh=mesh["metadata"]["name"],
         version=mesh["metadata"]["resourceVersion"],
@@ -96,23 +95,13 @@ def explain_silence(api: Api, report: Report) -> str:
 
 
 def _find_mesh(api: Api) -> Object:
-    found = tuple(_list(api, MESHES))
+    found = list_objects(api, MESHES)
     if len(found) == 1:
         return found[0]
     if not found:
         raise Problems.one("the cluster has no Mesh: apply one first")
     names = ", ".join(mesh["metadata"]["name"] for mesh in found)
     raise Problems.one(f"the cluster has {len(found)} Meshes ({names}), and a cluster has one")
-
-
-def _list(api: Api, path: str) -> Iterator[Object]:
-    token = ""
-    while True:
-        page = api.get(path, {"limit": _PAGE} | ({"continue": token} if token else {}))
-        yield from page.get("items") or ()
-        token = page.get("metadata", {}).get("continue") or ""
-        if not token:
-            return
 
 
 def _read_report(meshnode: Object) -> Report:
