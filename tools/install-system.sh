@@ -6,6 +6,7 @@
 #   vm    what the tests in a virtual machine need
 #   image what the tests of the container image's file system need
 #   browser what the tests in a browser, on paper and with graphviz need
+#   ci    what the tests of deploy/ci need
 #   api   what the tests with a real Kubernetes API server need, besides that server itself
 #
 # Without arguments all groups. Not root, or no apt-get: says what is missing and goes on; whoever
@@ -43,6 +44,7 @@ lab tcpdump has tcpdump
 lab util-linux has nsenter && has setpriv
 lab wireguard-go has wireguard-go
 lab wireguard-tools has wg
+ci jq has jq
 image debian-archive-keyring test -e /usr/share/keyrings/debian-archive-keyring.gpg
 image debootstrap has debootstrap
 vm busybox-static has busybox
