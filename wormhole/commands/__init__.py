@@ -55,6 +55,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "trace": trace,
     "graph": graph,
     "report": report,
+    "schema": schema,
     "plan": plan,
     "apply": apply,
     "confirm": confirm,
@@ -63,7 +64,6 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "agent": agent,
     "psk": psk,
     "inventory": inventory,
-    "schema": schema,
 }
 
 _GROUPS: Final = (
