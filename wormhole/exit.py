@@ -9,7 +9,7 @@ class Exit(IntEnum):
     OK = 0
     """Done; for ``plan``: nothing to change."""
     CHANGES = 1
-    """``plan`` only: there are changes to make."""
+    """``plan``: there are changes to make; ``--check``: files are not what they should be."""
     NOT_DELIVERED = 1
     """``trace`` only: the packet does not get where it is to go."""
     INPUT = 2
