@@ -19,9 +19,9 @@ from wormhole.agent.desired import Cause
 from wormhole.agent.loop import Loop
 from wormhole.agent.metrics import Metrics
 from wormhole.agent.pace import Fights, Pace
+from wormhole.agent.taker import Doors, TurnTaker
 from wormhole.agent.turn import Turn
 from wormhole.agent.turnlog import TurnLog
-from wormhole.agent.turns import Doors, TurnTaker
 
 
 class Eager(Pace):

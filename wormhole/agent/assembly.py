@@ -28,9 +28,9 @@ from wormhole.agent.log import Format, set_up_log
 from wormhole.agent.loop import Loop
 from wormhole.agent.metrics import Metrics
 from wormhole.agent.pace import Fights, Pace
+from wormhole.agent.taker import Facts, TurnTaker
 from wormhole.agent.turn import SourceKind, Turn
 from wormhole.agent.turnlog import TurnLog
-from wormhole.agent.turns import Facts, TurnTaker
 from wormhole.agent.watchers import FileWatcher, KernelWatcher, Timer
 from wormhole.agent.web import make_health_page
 from wormhole.exit import Exit

@@ -14,9 +14,9 @@ from wormhole.agent.desired import Cause, Wake
 from wormhole.agent.errands import HoldMasters, Publish
 from wormhole.agent.ownstatus import OwnStatus
 from wormhole.agent.publisher import Publisher
+from wormhole.agent.taker import Facts
 from wormhole.agent.telling import Tell
 from wormhole.agent.turn import Turn
-from wormhole.agent.turns import Facts
 from wormhole.cluster.api import MESH_NODES, MESHES, NODES, PSK_SECRET, secrets
 from wormhole.cluster.content import Keep
 from wormhole.cluster.errors import ApiError

@@ -23,7 +23,7 @@ _PATIENT: Final = frozenset(
 
 
 class Taker(Protocol):
-    """Takes turns; see :class:`wormhole.agent.turns.TurnTaker`."""
+    """Takes turns; see :class:`wormhole.agent.taker.TurnTaker`."""
 
     def take(self, causes: tuple[Cause, ...]) -> tuple[Turn, float | None]:
         """Take one turn; return it, and until when something in it has been put off."""

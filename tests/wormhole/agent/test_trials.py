@@ -16,9 +16,9 @@ from wormhole.agent.loop import is_failure
 from wormhole.agent.metrics import Metrics
 from wormhole.agent.pace import Fights
 from wormhole.agent.report import is_ready, make_report
+from wormhole.agent.taker import Doors, TurnTaker
 from wormhole.agent.trouble import find_troubles
 from wormhole.agent.turn import Hindrance, Turn
-from wormhole.agent.turns import Doors, TurnTaker
 
 
 class Told:

@@ -20,8 +20,8 @@ from schemas.state import ResolvedHost
 from schemas.values import PublicKey
 from wormhole.agent.desired import Cause, Desired, Wake
 from wormhole.agent.pace import FIGHT_ROUNDS, Fights
+from wormhole.agent.taker import Doors, TurnTaker
 from wormhole.agent.turn import Hindrance, Turn
-from wormhole.agent.turns import Doors, TurnTaker
 
 NAMES = ("node-a", *(f"node-{number}" for number in range(30)))
 
