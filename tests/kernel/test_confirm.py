@@ -27,7 +27,7 @@ def made_anew(sections: dict[str, str]) -> dict[str, str]:
     """Leave out what the kernel gives anew to a link that is made anew."""
     number = r"^\d+(?=: wormhole-)"
     local = r"^.*fe80::\w.*(?:stable-privacy|dev wormhole-wg0).*\n"  # drawn by lot, and sorted so
-    pattern = re.compile(f"{number}|{local}", re.MULTILINE)
+    pattern = re.compile(f"{local}|{number}", re.MULTILINE)
     return {name: pattern.sub("", text) for name, text in sections.items()}
 
 
