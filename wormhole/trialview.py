@@ -57,5 +57,5 @@ def say_trials(status: Status) -> tuple[str, ...]:
             said.append("on trial: its watchdog is gone: the next apply takes it back")
         said += [f"on trial: could not go back: {each}" for each in status.pending.trouble]
     if status.reverted is not None:
-        said.append(f"taken back: {say_reverted(status.reverted)}")
+        said.append(say_reverted(status.reverted))
     return tuple(said)

@@ -272,7 +272,7 @@ def test_the_status_tells_of_it(wormhole: Wormhole, trial: Watchdog) -> None:
     assert "on trial: its watchdog is gone: the next apply takes it back\n" in wormhole("status")[1]
     wormhole("confirm", "--settle")
     code, out, _ = wormhole("status")
-    assert re.search(rf"^taken back: sha256:[0-9a-f]{{12}} was taken back{AT}: ", out, re.MULTILINE)
+    assert re.search(rf"^sha256:[0-9a-f]{{12}} was taken back{AT}: ", out, re.MULTILINE)
     document = json.loads(wormhole("status", "--json")[1])
     assert violations(document, "status") == ()
     assert document["pending"] is None
