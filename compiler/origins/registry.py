@@ -58,3 +58,9 @@ def _fits(pattern: tuple[str, ...], path: Path) -> bool:
         else wanted == (_ANY_KEY if isinstance(step, str) else _ANY_ITEM)
         for wanted, step in zip(pattern, path, strict=True)
     )
+
+
+def may_be_absent(document: Any, path: Path) -> bool:  # noqa: ANN401 - JSON is anything
+    """Whether a place is one of a fixed name where the compiler does not always write something."""
+    patterns = _MESH if document.get("kind") == "MeshState" else _HOST
+    return any(_fits(pattern, path) and pattern[-1] == path[-1] for pattern, _ in patterns if path)
