@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import agent, offline, onhost, review
+from bench import agent, check, offline, onhost, review
 from bench.clock import CommandFailedError
 from bench.rows import Row, spell_table
 
@@ -50,6 +50,7 @@ def _parts(folder: Path) -> Iterator[Callable[[], Iterator[Row]]]:
     yield lambda: offline.measure_compile(folder)
     yield lambda: offline.measure_render(folder)
     yield lambda: review.measure_diff(folder)
+    yield lambda: check.measure_check(folder)
     if reason := onhost.missing():
         yield _skip("`apply`, `plan`", reason)
     else:
