@@ -16,7 +16,8 @@ mesh demo begins: 3 hosts
 MOVED = """\
 node-1 moves to 198.51.100.1:9806
 
-hitless       node-1 moves to 198.51.100.1:9806: 2 hosts change one endpoint, no session is lost
+hitless       node-1 moves to 198.51.100.1:9806:
+              2 hosts change one endpoint, no session is lost
 """
 
 
@@ -300,7 +301,7 @@ def test_a_message_hook_has_the_last_word(wormhole: Wormhole, git: Git, tree: Pa
 def test_a_commit_is_signed_as_its_user_signs(wormhole: Wormhole, git: Git, tree: Path) -> None:
     signer = tree.parent / "signer"
     signer.write_text(
-        "#!/bin/sh\necho '[GNUPG:] SIG_CREATED ' >&2\n"
+        "#!/bin/sh\ncat >/dev/null\necho '[GNUPG:] SIG_CREATED ' >&2\n"
         "echo '-----BEGIN PGP SIGNATURE-----'; echo; echo '-----END PGP SIGNATURE-----'\n"
     )
     signer.chmod(0o755)

@@ -38,8 +38,8 @@ def test_in_a_bare_repository(wormhole: Wormhole, tree: Path) -> None:
     )
 
 
-@pytest.mark.usefixtures("tree")
-def test_in_gits_own_folder(wormhole: Wormhole) -> None:
+def test_in_gits_own_folder(wormhole: Wormhole, tree: Path) -> None:
+    assert (tree / ".git").is_dir()
     assert refusal(wormhole, output=".git/state") == (
         ".git/state: in a git repository, but not in a work tree of it, so nothing can be committed"
     )
