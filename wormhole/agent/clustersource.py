@@ -120,7 +120,8 @@ class ClusterSource:
         """Whether the last decision is still good. Memory decides only between contradictions."""
         if self._seen is None or not seen.is_same_as(self._seen):
             return False
-        disputed = self._desired.left_out or self._desired.own_left_out
+        last = self._desired
+        disputed = last.left_out or last.endpoints_left_out or last.own_left_out
         return not disputed or seen.applied == self._seen.applied
 
     def _decide(self, seen: _Seen, now: float) -> Desired:
@@ -229,7 +230,11 @@ def _compile(
         left_out = {each.name: each.problems for each in isolated.left_out}
         own = left_out.pop(node, ())
         silent = (each.problems for each in isolated.endpoints_left_out)
-        facts = replace(facts, left_out=tuple(chain(*left_out.values(), *silent)))
+        facts = replace(
+            facts,
+            left_out=tuple(chain(*left_out.values())),
+            endpoints_left_out=tuple(chain(*silent)),
+        )
         if own:
             return replace(facts, problems=own, own_left_out=True)
         resolved = resolve(*compile_host(isolated.inventory, node))

@@ -39,7 +39,9 @@ class Desired(Value, frozen=True, kw_only=True):
     waiting_for: str = ""
     """What the source waits for, such as ``the Mesh object``; empty when it is complete."""
     left_out: tuple[Problem, ...] = ()
-    """Objects of others that were left out so that the rest can go on, and endpoints, and why."""
+    """Why objects of others were left out so that the rest can go on."""
+    endpoints_left_out: tuple[Problem, ...] = ()
+    """Why others, or this host, are in the mesh without their endpoint."""
     own_left_out: bool = False
     """Whether this host's own MeshNode is what was left out: then ``problems`` says why."""
     departed: frozenset[PublicKey] = frozenset()

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from schemas.state import API_VERSION, Value
 from schemas.values import NodeName
+from wormhole.agent.offence import find_blame, find_offences
 from wormhole.agent.trouble import blur, describe_conflicts, find_conflicts, find_troubles
 from wormhole.agent.turn import Hindrance, Turn
 from wormhole.agent.wording import clip, redact, spell_time
@@ -46,12 +47,6 @@ _REASONS: Final = {
 }
 """Which troubles are told, and as what. The others end by themselves, or are told of an object."""
 
-_BLAMED: Final = {
-    "MeshNode": ("LeftOut", "left out of the mesh"),
-    "Mesh": ("Refused", "every host keeps its last good documents"),
-}
-"""By kind of object: what its problem is told as, and what comes of it."""
-
 
 class Notice(Value, frozen=True, kw_only=True):
     """What an Event says, before it is known when."""
@@ -61,6 +56,8 @@ class Notice(Value, frozen=True, kw_only=True):
     message: str
     about: str
     """The object, as ``Kind/name``."""
+    key: str = ""
+    """What makes two of them the same, where the message holds what others chose."""
 
 
 def find_notices(turn: Turn, before: Turn | None) -> tuple[Notice, ...]:
@@ -150,7 +147,7 @@ class EventTeller:
 
     def _may_tell(self, notice: Notice, now: float) -> bool:
         self._told = {old: when for old, when in self._told.items() if now - when < AGAIN}
-        told = replace(notice, message=blur(notice.message))
+        told = replace(notice, message="" if notice.key else blur(notice.message))
         if told in self._told:
             return False
         if len(self._times) == MOST and now - self._times[0] < HOUR:
@@ -215,9 +212,12 @@ def _tell_conflicts(turn: Turn) -> Iterable[Notice]:
 def _tell_left_out(turn: Turn) -> Iterable[Notice]:
     """Tell of objects that were left out, and of those that stop this host's documents."""
     members: set[NodeName] = set(turn.resolved.peers) if turn.resolved else set()
-    for problem in (*turn.desired.left_out, *turn.desired.problems):
-        kind, _, offender = problem.object.partition("/")
-        if kind in _BLAMED and is_teller(turn.host, offender, members):
-            reason, opening = _BLAMED[kind]
-            message = clip(f"{opening}: {problem}")
-            yield Notice(type="Warning", reason=reason, message=message, about=problem.object)
+    for offence in (*find_offences(turn.desired), *find_blame(turn.desired)):
+        if is_teller(turn.host, offence.object.partition("/")[2], members):
+            yield Notice(
+                type="Warning",
+                reason=offence.reason,
+                message=clip(f"{offence.cost}: {offence.message}"),
+                about=offence.object,
+                key=offence.place,
+            )

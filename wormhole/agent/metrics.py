@@ -23,6 +23,7 @@ from applier.outcome import Result
 from applier.plan import Action, Cause, Change
 from applier.status import PeerStatus, Status
 from schemas.values import PublicKey
+from wormhole.agent.offence import find_offences
 from wormhole.agent.report import count_connected, is_ready
 from wormhole.agent.trouble import find_conflicts, find_troubles
 from wormhole.agent.turn import Turn
@@ -168,8 +169,9 @@ class _LastTurn(Collector):
         yield _value("documents_from_memory", help_text, turn.from_memory)
         help_text = "Whether documents are withheld because nobody confirmed them."
         yield _value("documents_withheld", help_text, turn.withheld)
-        left_out = len({problem.object for problem in turn.desired.left_out})
-        yield _value("left_out_objects", "Objects of others that are left out.", left_out)
+        left_out = len({offence.object for offence in find_offences(turn.desired)})
+        help_text = "Objects that are left out, or without their endpoint."
+        yield _value("left_out_objects", help_text, left_out)
         yield _value("fighting", "Whether somebody keeps undoing what is mended.", turn.fight)
         if turn.resolved is not None:
             help_text = "Peers that the host should have."

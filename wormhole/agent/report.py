@@ -52,7 +52,7 @@ def make_report(turn: Turn, previous: Mapping[str, Any], version: str) -> Object
         "presharedKeyEpoch": _find_epoch(turn, previous),
         "heldPresharedKeyEpochs": list(turn.held_epochs[:_HELD]),
         "lastChange": _find_last_change(turn, previous),
-        "leftOut": _list_left_out(turn.desired.left_out),
+        "leftOut": _list_left_out((*turn.desired.left_out, *turn.desired.endpoints_left_out)),
         "version": clip(version, 64),
     }
     return {name: value for name, value in report.items() if value not in (None, "", [])}

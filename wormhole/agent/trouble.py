@@ -7,13 +7,11 @@ from typing import Final
 from applier.outcome import Failure, Outcome, Result
 from applier.plan import Change
 from schemas.state import Value
+from wormhole.agent.offence import place_of
 from wormhole.agent.turn import Hindrance, Turn
-from wormhole.agent.wording import clip, redact
+from wormhole.agent.wording import clip, name_some, redact
 from wormhole.planview import describe_change
-from wormhole.remarks import count
 
-_NAMED: Final = 3
-"""How many of several are named in a sentence; the log has them all."""
 _DIGITS: Final = 12
 
 _REASONS: Final = {
@@ -36,6 +34,8 @@ class Trouble(Value, frozen=True, kw_only=True):
     """CamelCase, as reasons of conditions and Events are."""
     message: str
     """One line of at most 1 KiB, without a secret."""
+    about: str = ""
+    """What makes two of them the same, where the message holds what others chose."""
 
 
 def find_troubles(turn: Turn) -> tuple[Trouble, ...]:
@@ -45,7 +45,8 @@ def find_troubles(turn: Turn) -> tuple[Trouble, ...]:
     who reads a status from it would only learn that it had been away.
     """
     return tuple(
-        Trouble(reason=reason, message=clip(message)) for reason, message in _find_troubles(turn)
+        Trouble(reason=reason, message=clip(message), about=_name_places(turn, reason))
+        for reason, message in _find_troubles(turn)
     )
 
 
@@ -61,7 +62,7 @@ def find_conflicts(turn: Turn) -> tuple[Change, ...]:
 
 def describe_conflicts(conflicts: tuple[Change, ...]) -> str:
     """Return who is in whose way, on one line of at most 1 KiB."""
-    return clip(_name_some([f"{change.kind} {change.key}: {change.note}" for change in conflicts]))
+    return clip(name_some([f"{change.kind} {change.key}: {change.note}" for change in conflicts]))
 
 
 def _find_troubles(turn: Turn) -> Iterable[tuple[str, str]]:
@@ -77,12 +78,19 @@ def _find_troubles(turn: Turn) -> Iterable[tuple[str, str]]:
         yield "Fight", turn.fight
     if turn.desired.problems:
         kept = "; the last good documents stay" if turn.from_memory else ""
-        yield "InvalidDocuments", _name_some(map(str, turn.desired.problems)) + kept
+        yield "InvalidDocuments", name_some(map(str, turn.desired.problems)) + kept
     elif turn.desired.waiting_for and turn.hindrance is None:
         yield "Waiting", f"waiting for {turn.desired.waiting_for}; the last good documents stay"
     if turn.outcome is not None and turn.outcome.reverted is None and not turn.outcome.files_left:
         for trouble in turn.outcome.trouble:
             yield "Incomplete", redact(trouble)
+
+
+def _name_places(turn: Turn, reason: str) -> str:
+    """Return which fields stop this host's documents: their values are whoever's who wrote them."""
+    if reason not in {Hindrance.NO_DOCUMENTS, "InvalidDocuments"}:
+        return ""
+    return ", ".join(sorted({place_of(problem) for problem in turn.desired.problems}))
 
 
 def _describe_outcome(turn: Turn, outcome: Outcome) -> str:
@@ -110,7 +118,7 @@ def _describe_reversal(outcome: Outcome) -> str:
 
 
 def _say_why(outcome: Outcome) -> str:
-    return _name_some([*map(_describe_failure, outcome.failures), *outcome.trouble])
+    return name_some([*map(_describe_failure, outcome.failures), *outcome.trouble])
 
 
 def _say_how_to_allow(turn: Turn, outcome: Outcome) -> str:
@@ -124,10 +132,3 @@ def _say_how_to_allow(turn: Turn, outcome: Outcome) -> str:
 def _describe_failure(failure: Failure) -> str:
     tried = "not tried: " if failure.skipped else ""
     return f"{describe_change(failure.change)}: {tried}{failure.reason}"
-
-
-def _name_some(sentences: Iterable[str]) -> str:
-    said = list(sentences)
-    named = "; ".join(said[:_NAMED])
-    more = len(said) - _NAMED
-    return f"{named}; and {count(more, 'more', 'more')}" if more > 0 else named

@@ -2,7 +2,8 @@
 
 import logging
 import re
-from collections.abc import Collection, Iterable
+import time
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +11,7 @@ from applier.outcome import Failure
 from applier.plan import Change
 from schemas.state import Value
 from wormhole.agent.metrics import name_result
+from wormhole.agent.offence import find_offences
 from wormhole.agent.trouble import blur, describe_conflicts, find_conflicts, find_troubles
 from wormhole.agent.turn import Hindrance, Turn
 from wormhole.agent.wording import clip, redact, say_change
@@ -21,7 +23,7 @@ AGAIN: Final = 600.0
 REMEMBERED: Final = 256
 """Troubles of which it is known when they were said; the oldest are forgotten first."""
 LEFT_OUT: Final = 10
-"""Objects that were left out which are named, each on its line."""
+"""Fields of objects that were left out which are named, each on its line."""
 
 _PASSING: Final = frozenset(
     {
@@ -56,23 +58,28 @@ class Said(Value, frozen=True, kw_only=True):
     level: int
     reason: str
     message: str
+    about: str = ""
+    """What makes two of them the same, where the message holds what others chose."""
 
     @property
     def key(self) -> tuple[str, str]:
         """What makes two of them the same. An outage is one trouble, whatever it stops first."""
-        return self.reason, "" if self.reason == _API else blur(self.message)
+        return self.reason, "" if self.reason == _API else self.about or blur(self.message)
 
 
 class TurnLog:
     """Says of each turn what is new."""
 
-    def __init__(self, logger: logging.Logger) -> None:
+    def __init__(
+        self, logger: logging.Logger, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._logger = logger
+        self._monotonic = monotonic
         self._memory = TroubleMemory()
 
     def observe(self, turn: Turn) -> None:
         """Log a turn."""
-        for line in (*say_work(turn), *self._memory.say_news(turn)):
+        for line in (*say_work(turn), *self._memory.say_news(turn, self._monotonic())):
             self._logger.log(line.level, "%s", line.message, extra={"fields": line.fields})
 
 
@@ -102,7 +109,7 @@ def list_troubles(turn: Turn) -> Iterable[Said]:
     """Return everything that is wrong after a turn, this host's own and what it saw of others."""
     for trouble in find_troubles(turn):
         level = logging.WARNING if trouble.reason in _PASSING else logging.ERROR
-        yield Said(level=level, reason=trouble.reason, message=trouble.message)
+        yield Said(level=level, reason=trouble.reason, message=trouble.message, about=trouble.about)
     if conflicts := find_conflicts(turn):
         yield _warn("Conflict", describe_conflicts(conflicts))
     if turn.api_error:
@@ -110,10 +117,11 @@ def list_troubles(turn: Turn) -> Iterable[Said]:
     for lack in sorted(set(_LACK.findall(turn.api_error))):
         # Each by itself: it is somebody's mistake, and must not go under in an outage.
         yield _warn("Forbidden", f"the account of this agent {lack}")
-    for problem in sorted(turn.desired.left_out)[:LEFT_OUT]:
-        yield _warn("LeftOut", str(problem))
-    if (more := len(turn.desired.left_out) - LEFT_OUT) > 0:
-        yield _warn("LeftOut", f"and {more} more")
+    offences = find_offences(turn.desired)
+    for offence in offences[:LEFT_OUT]:
+        yield _warn(offence.reason, offence.message, offence.place)
+    if (more := len(offences) - LEFT_OUT) > 0:
+        yield _warn("LeftOut", f"and {more} more", "more")
 
 
 @dataclass
@@ -138,11 +146,14 @@ class TroubleMemory:
     def __init__(self) -> None:
         self._told: dict[tuple[str, str], _Told] = {}
 
-    def say_news(self, turn: Turn) -> tuple[Line, ...]:
-        """Return what to say of a turn's troubles; nothing of those that were just told."""
+    def say_news(self, turn: Turn, now: float) -> tuple[Line, ...]:
+        """Return what to say of a turn's troubles; nothing of those that were just told.
+
+        ``now`` is by a clock that never jumps: one that is set must neither silence nor repeat.
+        """
         current = {said.key: said for said in list_troubles(turn)}
-        lines = [line for said in current.values() for line in self._meet(said, turn.ended)]
-        return (*lines, *self._miss(current, turn.ended))
+        lines = [line for said in current.values() for line in self._meet(said, now)]
+        return (*lines, *self._miss(current, now))
 
     def _meet(self, said: Said, now: float) -> Iterable[Line]:
         told = self._told.get(said.key)
@@ -194,5 +205,5 @@ def _count_times(times: int) -> tuple[Field, ...]:
     return (("times", times),) if times else ()
 
 
-def _warn(reason: str, message: str) -> Said:
-    return Said(level=logging.WARNING, reason=reason, message=clip(message))
+def _warn(reason: str, message: str, about: str = "") -> Said:
+    return Said(level=logging.WARNING, reason=reason, message=clip(message), about=about)

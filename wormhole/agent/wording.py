@@ -1,6 +1,7 @@
 """Text of unknown origin to text that may be logged, stored in the API and shown to anybody."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -8,10 +9,13 @@ from applier.plan import Action, Change
 from schemas.problems import neutralise
 from wormhole.kindview import fields_of
 from wormhole.planview import describe_change
+from wormhole.remarks import count
 
 LIMIT: Final = 1024
 """Bytes of a message: what events.k8s.io takes (``NoteLengthLimit``), and enough for a reader."""
 
+_NAMED: Final = 3
+"""How many of several are named in a sentence; the log has them all."""
 _CUT: Final = " ..."
 _KEY: Final = re.compile(
     r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{43}=|[A-Za-z0-9+/]{59}=|[A-Za-z0-9+/]{58}0K(?![A-Za-z0-9+/]))"
@@ -37,6 +41,14 @@ def redact(text: str) -> str:
     Secret. Public keys look the same and go too: names say whose they were.
     """
     return _KEY.sub("(a key)", text)
+
+
+def name_some(sentences: Iterable[str]) -> str:
+    """Return the first three sentences as one, and how many more there are."""
+    said = list(sentences)
+    named = "; ".join(said[:_NAMED])
+    more = len(said) - _NAMED
+    return f"{named}; and {count(more, 'more', 'more')}" if more > 0 else named
 
 
 def say_change(change: Change) -> str:

@@ -240,7 +240,7 @@ def test_who_copies_an_endpoint_stays_without_it_and_is_named(cluster: Cluster) 
     )
     desired = cluster.desired()
     assert desired.resolved is not None
-    assert desired.left_out == (expected,)
+    assert (desired.left_out, desired.endpoints_left_out) == ((), (expected,))
     found = {name: peer.endpoint for name, peer in desired.resolved.peers.items()}
     assert found == {"node-1": None, "node-2": "192.0.2.3:9806"}
 
@@ -250,7 +250,7 @@ def test_host_whose_own_endpoint_is_left_out_is_in_the_mesh(cluster: Cluster) ->
     desired = cluster.desired()
     assert cluster.peers() == ["node-1", "node-2"]
     assert desired.own_left_out is False
-    assert [problem.object for problem in desired.left_out] == ["MeshNode/node-0"]
+    assert [problem.object for problem in desired.endpoints_left_out] == ["MeshNode/node-0"]
 
 
 def test_host_whose_own_object_is_left_out_keeps_what_it_has(cluster: Cluster) -> None:

@@ -17,6 +17,7 @@ from agentturns import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from scenes import build_inventory, resolve_host
 
 from schemas.problems import Problem
@@ -173,6 +174,35 @@ def test_an_object_that_is_left_out_is_the_event_s_own_subject() -> None:
             "left out of the mesh: MeshNode/node-z spec.endpoint '10.244.0.9': no",
         )
     ]
+
+
+def test_who_only_lost_his_endpoint_is_not_said_to_be_out_of_the_mesh() -> None:
+    wrong = Problem(object="MeshNode/node-z", path="spec.endpoint", value="192.0.2.1", rule="no")
+    desired = Desired(endpoints_left_out=(wrong,))
+    ((reason, about, message),) = tell(
+        make_turn(resolved=resolve_host(build_inventory()), desired=desired)
+    )
+    assert (reason, about) == ("LeftOut", "MeshNode/node-z")
+    assert message == (
+        "in the mesh, but without its endpoint: MeshNode/node-z spec.endpoint '192.0.2.1': no"
+    )
+
+
+@pytest.mark.parametrize("field", ["left_out", "endpoints_left_out", "problems"])
+def test_who_changes_his_mistake_each_second_makes_one_event(field: str) -> None:
+    api, teller = a_teller()
+    for second in range(60):
+        wrong = Problem(
+            object="MeshNode/node-a",
+            path=f"spec.podCIDRs[{second}]",
+            value=f"10.{second}.0.0",
+            rule=f"is inside the pod CIDRs of MeshNode/node-{second}",
+        )
+        teller.observe(
+            make_turn(second, desired=replace(Desired(), **{field: (wrong,)})), float(second)
+        )
+        teller.flush(float(second))
+    assert len(api.events) == 1
 
 
 def test_a_host_that_was_left_out_itself_tells_so() -> None:

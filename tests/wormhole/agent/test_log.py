@@ -7,6 +7,7 @@ import warnings
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from agentturns import (
@@ -22,6 +23,7 @@ from agentturns import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from scenes import MASTERS, PRIVATE, Scene, build_inventory
 
 from applier.errors import HostError
@@ -49,7 +51,8 @@ class Log:
         handler.setFormatter(LineFormatter(form))
         self.logger = logging.Logger("wormhole.agent")  # noqa: LOG001 - one of its own, not the process's
         self.logger.addHandler(handler)
-        self.turns = TurnLog(self.logger)
+        self.now = 0.0
+        self.turns = TurnLog(self.logger, lambda: self.now)
 
     @property
     def lines(self) -> list[str]:
@@ -63,6 +66,7 @@ class Log:
     def observe(self, *turns: Turn) -> list[str]:
         before = len(self.lines)
         for turn in turns:
+            self.now = turn.ended
             self.turns.observe(turn)
         return self.said[before:]
 
@@ -258,10 +262,66 @@ def test_what_is_left_out_is_named_up_to_a_number() -> None:
     assert said[-1] == 'level=warn msg="and 190 more" reason=LeftOut'
 
 
+def offend(second: int, **fields: Any) -> Turn:  # noqa: ANN401 - a test names the fields
+    """Return a turn with a neighbour who writes another address into his MeshNode each second."""
+    rule = f"is inside the pod CIDRs of MeshNode/node-{second}"
+    wrong = Problem(
+        object="MeshNode/evil", path=f"spec.podCIDRs[{second}]", value=f"10.{second}.0.0", rule=rule
+    )
+    return make_turn(second, desired=Desired(**{"left_out": (wrong,)} | fields))
+
+
+def test_who_changes_his_mistake_each_second_is_told_once_with_the_newest() -> None:
+    log = Log()
+    said = log.observe(*map(offend, range(int(AGAIN) + 1)))
+    assert [line.partition(": ")[0] for line in said] == [
+        "level=warn msg=\"MeshNode/evil spec.podCIDRs[0] '10.0.0.0'",
+        "level=warn msg=\"MeshNode/evil spec.podCIDRs[600] '10.600.0.0'",
+    ]
+    assert said[1].endswith(" reason=LeftOut times=600")
+
+
+@pytest.mark.parametrize("hindrance", [None, Hindrance.NO_DOCUMENTS])
+def test_who_changes_our_own_object_each_second_is_told_once(hindrance: Hindrance | None) -> None:
+    log = Log()
+    for second in range(60):
+        (wrong,) = offend(second).desired.left_out
+        turn = make_turn(second, desired=Desired(problems=(wrong,)), hindrance=hindrance)
+        log.observe(replace(turn, error=str(wrong)))
+    assert len({line.rpartition("reason=")[2] for line in log.said}) == len(log.said)
+
+
+def test_two_mistakes_of_one_object_are_two_lines_and_of_one_field_one() -> None:
+    problems = (
+        Problem(object="MeshNode/evil", path="spec.endpoint", value="nowhere", rule="no"),
+        *(Problem(object="MeshNode/evil", path=f"spec.podCIDRs[{n}]", rule="no") for n in range(5)),
+    )
+    assert Log().observe(make_turn(desired=Desired(left_out=problems))) == [
+        "level=warn msg=\"MeshNode/evil spec.endpoint 'nowhere': no\" reason=LeftOut",
+        (
+            'level=warn msg="MeshNode/evil spec.podCIDRs[0]: no; MeshNode/evil spec.podCIDRs[1]:'
+            ' no; MeshNode/evil spec.podCIDRs[2]: no; and 2 more" reason=LeftOut'
+        ),
+    ]
+
+
+@pytest.mark.parametrize("step", [-1e9, 1e9])
+def test_a_clock_that_is_set_neither_silences_nor_repeats(step: float) -> None:
+    log = Log()
+    for second in range(0, int(2 * AGAIN) + 1, 60):
+        log.now = float(second)
+        log.turns.observe(later(CONFLICT, second + (step if second > 300 else 0)))
+    assert [line.rpartition(" ")[2] for line in log.said] == [
+        "reason=Conflict",
+        "times=10",
+        "times=10",
+    ]
+
+
 def test_what_is_remembered_is_bounded() -> None:
     memory = TroubleMemory()
     for number in range(REMEMBERED * 3):
-        memory.say_news(make_turn(number * 0.1, fight=f"fight {number}"))
+        memory.say_news(make_turn(fight=f"fight {number}"), number * 0.1)
     assert len(memory._told) == REMEMBERED
 
 

@@ -234,8 +234,10 @@ def test_readiness_and_when_it_was_seen_last() -> None:
 def test_memory_left_out_objects_and_fights_are_shown() -> None:
     names = ("documents_from_memory", "left_out_objects", "fighting")
     left_out = tuple(Problem(object=f"MeshNode/{name}", rule="no") for name in ("x", "x", "y"))
-    turn = make_turn(from_memory=True, desired=Desired(left_out=left_out), fight="a fight")
-    assert values_of([turn], *names) == [1, 2, 1]
+    silent = (Problem(object="MeshNode/z", rule="no"),)
+    desired = Desired(left_out=left_out, endpoints_left_out=silent)
+    turn = make_turn(from_memory=True, desired=desired, fight="a fight")
+    assert values_of([turn], *names) == [1, 3, 1]
     assert values_of([make_turn()], *names) == [0, 0, 0]
 
 

@@ -354,9 +354,14 @@ def test_an_object_is_left_out_once_with_all_that_is_wrong_with_it() -> None:
         Problem(object="MeshNode/evil", path="spec.podCIDRs[0]", value="10.244.1.0/24", rule="b"),
         Problem(object="MeshNode/evil", path="spec.endpoint", rule="a"),
     )
-    report = report_of(make_turn(desired=Desired(left_out=left_out)))
+    silent = (Problem(object="MeshNode/dumb", path="spec.endpoint", rule="c"),)
+    report = report_of(make_turn(desired=Desired(left_out=left_out, endpoints_left_out=silent)))
     assert report["leftOut"] == [
-        {"name": "MeshNode/evil", "reason": "spec.endpoint: a; spec.podCIDRs[0] '10.244.1.0/24': b"}
+        {"name": "MeshNode/dumb", "reason": "spec.endpoint: c"},
+        {
+            "name": "MeshNode/evil",
+            "reason": "spec.endpoint: a; spec.podCIDRs[0] '10.244.1.0/24': b",
+        },
     ]
 
 
