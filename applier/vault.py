@@ -10,6 +10,7 @@ from typing import Final, NoReturn
 
 _SEAL: Final = b"wormhole/seal/v1\0"
 
+
 class Vault:
     """Secrets by fingerprint, in memory only. It neither prints nor pickles."""
 
