@@ -90,7 +90,8 @@ class Origins:
                 how=mark.how,
                 file=problem.file,
                 line=problem.line,
-                object=problem.object,
+                # Whole, where an error shortens it: two long names may begin alike.
+                object=f"{mark.site.entry.kind}/{mark.site.entry.name}",
                 path=problem.path,
                 value=spell_value(mark.value),
             )

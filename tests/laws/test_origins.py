@@ -1,0 +1,206 @@
+"""What ``explain`` says of where things come from is true: held to the compiler by experiment.
+
+One field of an inventory is changed. Each place of the documents that then differs must name that
+field: what went, among its origins before; what came, among those after; what changed, in either.
+"""
+
+import copy
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+from hypothesis import assume, event, given, settings
+from hypothesis import strategies as st
+from inventories import make_key
+from written import Object, written_inventories
+
+from compiler.origins.marks import How
+from compiler.origins.origin import Origin, Origins, spell_value
+from compiler.origins.registry import find_reason
+from compiler.source import Source
+from schemas.problems import Problems, spell_path
+
+pytestmark = pytest.mark.law
+
+Steps = tuple[str | int, ...]
+GONE = object()
+
+CHANGES: dict[str, list[tuple[Steps, list[object]]]] = {
+    "Mesh": [
+        (("metadata", "name"), ["other"]),
+        (("spec", "overlayCIDRs"), [["10.0.0.0/8"], ["10.0.0.0/8", "fd00:244::/31"]]),
+        (("spec", "overlayCIDRs", 0), ["10.0.0.0/9", "fd00::/16", "172.20.0.0/16"]),
+        (("spec", "interface"), ["wg7", GONE]),
+        (("spec", "bridge"), ["br7", GONE]),
+        (("spec", "listenPort"), [1234, GONE]),
+        (("spec", "underlayMTU"), [1444, GONE]),
+        (("spec", "persistentKeepalive"), [0, 11, GONE]),
+        (("spec", "masquerade"), [True, False, GONE]),
+        (("spec", "nonMasqueradeCIDRs"), [["192.0.2.0/24"], [], GONE]),
+        (("spec", "nonMasqueradeCIDRs", 0), ["198.51.100.0/24", "fd00:99::/64"]),
+        (("spec", "iptablesVariant"), ["legacy", "auto", GONE]),
+        (("spec", "presharedKeyEpoch"), ["e2", GONE]),
+        (("spec", "cni", "fileName"), ["01-x.conflist", GONE]),
+        (("spec", "cni"), [{"version": "0.4.0"}, GONE]),
+    ],
+    "MeshNode": [
+        (("metadata", "name"), ["renamed"]),
+        (("spec", "publicKey"), [make_key("another")]),
+        (("spec", "endpoint"), ["203.0.113.9", "203.0.113.9:9", "2001:db8:f::9", GONE]),
+        (("spec", "podCIDRs"), [["10.77.0.0/24", "10.76.0.0/24"], ["fd00:244:77::/64"], GONE]),
+        (("spec", "podCIDRs", 0), ["10.77.0.0/24", "10.200.0.0/26", "fd00:244:77::/64"]),
+        (("spec", "listenPort"), [4321, GONE]),
+        (("spec", "underlayMTU"), [1446, GONE]),
+        (("spec", "persistentKeepalive"), [0, 17, GONE]),
+    ],
+    "Node": [
+        (("metadata", "name"), ["renamed"]),
+        (("spec", "podCIDRs"), [["10.77.0.0/24"], GONE]),
+        (("spec", "podCIDRs", 0), ["10.77.0.0/24", "fd00:244:77::/64"]),
+        (("spec", "podCIDR"), ["10.78.0.0/24", GONE]),
+        (("status", "addresses", 0, "address"), ["203.0.113.9", "2001:db8:f::9"]),
+        (("status", "addresses", 0, "type"), ["InternalIP", "ExternalIP", "Hostname"]),
+        (("status", "addresses", 1, "type"), ["InternalIP", "ExternalIP", "Hostname"]),
+    ],
+}
+
+
+class Place(NamedTuple):
+    file: str
+    path: Steps
+
+
+def sources_of(objects: list[Object]) -> list[Source]:
+    text = yaml.safe_dump_all(objects, width=10_000, sort_keys=False)
+    return [Source(name="cluster.yaml", text=text)]
+
+
+def documents_of(origins: Origins) -> dict[str, Any]:
+    return {file: origins.read(file) for file in origins.files}
+
+
+def differences(
+    old: object, new: object, at: Steps = (), to: Steps = ()
+) -> Iterator[list[Steps | None]]:
+    """Yield where something went, came or changed: its path before, and after."""
+    if old == new:
+        return
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted({*old, *new}):
+            if key in old and key in new:
+                yield from differences(old[key], new[key], (*at, key), (*to, key))
+            else:
+                yield [(*at, key) if key in old else None, (*to, key) if key in new else None]
+    elif isinstance(old, list) and isinstance(new, list):
+        went, came = [*range(len(old))], [*range(len(new))]
+        for index in range(len(old)):
+            if there := [number for number in came if new[number] == old[index]]:
+                went.remove(index)
+                came.remove(there[0])
+        if len(went) == len(came):
+            for before, after in zip(went, came, strict=True):
+                yield from differences(old[before], new[after], (*at, before), (*to, after))
+        else:
+            yield from ([(*at, index), None] for index in went)
+            yield from ([None, (*to, index)] for index in came)
+    else:
+        yield [at, to]
+
+
+def names(found: tuple[Origin, ...], kind: str, members: set[str], field: Steps) -> bool:
+    """Whether the field is among them; of a name, anything of who has it."""
+    wanted = spell_path(field)
+    for origin in found:
+        if field == ("metadata", "name") and origin.object.partition("/")[2] in members:
+            return True
+        same = origin.object in {f"{kind}/{member}" for member in members}
+        if same and (origin.path.startswith(wanted) or wanted.startswith(origin.path)):
+            return True
+    return False
+
+
+@given(written_inventories(), st.data())
+@settings(max_examples=250, deadline=None)
+def test_what_changes_with_a_field_names_the_field(
+    objects: list[Object], data: st.DataObject
+) -> None:
+    before = read(objects)
+    index = data.draw(st.integers(0, len(objects) - 1))
+    kind, name = objects[index]["kind"], objects[index]["metadata"]["name"]
+    field, value = data.draw(st.sampled_from([*changes_of(objects[index])]))
+    changed = copy.deepcopy(objects)
+    write(changed[index], field, value)
+    after = read(changed)
+    members = {name, changed[index]["metadata"]["name"]}
+
+    for was, now in differences(documents_of(before), documents_of(after)):
+        found = (*origins_at(before, was), *origins_at(after, now))
+        event(f"{kind} {spell_path(field)} changes something")
+        assert names(found, kind, members, field), (was, now, found)
+
+
+def read(objects: list[Object]) -> Origins:
+    try:
+        return Origins(sources_of(objects))
+    except Problems:
+        assume(False)  # noqa: FBT003 - hypothesis' own
+        raise
+
+
+def changes_of(entry: Object) -> Iterator[tuple[Steps, object]]:
+    """Yield what can be changed in an object: what is there, and fields that may come."""
+    held = {*places_of(entry)}
+    for field, values in CHANGES[entry["kind"]]:
+        for value in values:
+            may_come = isinstance(field[-1], str) and value is not GONE
+            if field in held or (may_come and field[:-1] in held):
+                yield field, value
+
+
+def write(entry: Object, field: Steps, value: object) -> None:
+    *steps, last = field
+    holder: Any = entry
+    for step in steps:
+        holder = holder[step]
+    if value is GONE:
+        del holder[last]
+    else:
+        holder[last] = value
+
+
+def origins_at(origins: Origins, place: Steps | None) -> tuple[Origin, ...]:
+    if place is None:
+        return ()
+    file, *path = place
+    return origins.find(str(file), tuple(path))
+
+
+def places_of(value: object, path: Steps = ()) -> Iterator[Steps]:
+    yield path
+    steps = value.items() if isinstance(value, dict) else ()
+    steps = enumerate(value) if isinstance(value, list) else steps
+    for step, inner in steps:
+        yield from places_of(inner, (*path, step))
+
+
+@given(written_inventories(), st.data())
+@settings(max_examples=60, deadline=None)
+def test_every_origin_is_really_there(objects: list[Object], data: st.DataObject) -> None:
+    origins = read(objects)
+    [source] = sources_of(objects)
+    lines = source.text.splitlines()
+    by_title = {f"{each['kind']}/{each['metadata']['name']}": each for each in objects}
+    places = [(file, path) for file in origins.files for path in places_of(origins.read(file))]
+    for file, path in data.draw(st.lists(st.sampled_from(places), min_size=3, max_size=10)):
+        assert find_reason(origins.read(file), path) is not None
+        for origin in origins.find(file, path):
+            written = {spell_path(each): each for each in places_of(by_title[origin.object])}
+            held = origin.path in written
+            assert held is (origin.how is How.WRITTEN)
+            if held:
+                value: Any = by_title[origin.object]
+                for step in written[origin.path]:
+                    value = value[step]
+                assert origin.value == spell_value(value)
+                assert origin.value in lines[origin.line - 1]
