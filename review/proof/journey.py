@@ -62,12 +62,13 @@ def find_leaks_on_the_way(  # noqa: PLR0913 - two states, one host, and its way
 ) -> Iterator[Counterexample]:
     """Yield the first state of a host's journey in which a packet leaves in clear.
 
-    A host that joins has no pods before its guards stand, and one that is cleaned none at the end.
+    A host that joins, or is cleaned, is no part of the mesh while it has neither guards nor a
+    bridge that a pod could be plugged into.
     """
     before: tuple[HostState, frozenset[InterfaceName]] | None = None
     for moment in moments:
         # Peers come and go without a bearing on what leaves in clear.
-        if before == (moment.host, moment.up) or (joins_or_leaves and not moment.guarded):
+        if before == (moment.host, moment.up) or (joins_or_leaves and _is_empty(moment)):
             continue
         before = (moment.host, moment.up)
         machine, peer = _build(documents, moment)
@@ -87,6 +88,10 @@ def find_leaks_on_the_way(  # noqa: PLR0913 - two states, one host, and its way
             pairs=hosts,
         )
         return
+
+
+def _is_empty(moment: Moment) -> bool:
+    return not moment.guarded and moment.host.bridge.interface not in moment.up
 
 
 def _say_when(moment: Moment) -> str:

@@ -14,7 +14,7 @@ INVENTORY = FAULTS / "inventory.yaml"
 @pytest.mark.parametrize("name", sorted(path.name for path in CLUSTERS.iterdir()))
 def test_every_cluster_is_proven(name: str, wormhole: Wormhole) -> None:
     code, out, err = wormhole("check", str(CLUSTERS / name / "expected"))
-    assert (0, "", "proven: ") == (code, err, out[:8])
+    assert (code, err, out[:8]) == (0, "", "proven: ")
 
 
 def test_an_inventory_is_proven_as_the_state_that_it_compiles_to(
@@ -49,7 +49,7 @@ def test_a_keepalive_reaches_a_node_behind_nat(wormhole: Wormhole, tmp_path: Pat
 
 def test_a_narrow_path_tells_which_sizes_pass(wormhole: Wormhole) -> None:
     code, _, err = wormhole("check", str(INVENTORY), "--mtu", "node-a-node-b=1380")
-    assert (1, True) == (code, "\n  packets of up to 1312 bytes pass; " in err)
+    assert (code, "\n  packets of up to 1312 bytes pass; " in err) == (1, True)
 
 
 def test_a_path_that_is_wide_enough_loses_nothing(wormhole: Wormhole) -> None:
@@ -69,7 +69,7 @@ def test_a_what_if_about_nobody_is_refused(
     options: tuple[str, ...], message: str, wormhole: Wormhole
 ) -> None:
     code, _, err = wormhole("check", str(INVENTORY), *options)
-    assert (2, True) == (code, message in err)
+    assert (code, message in err) == (2, True)
 
 
 def change(tmp_path: Path, *edits: tuple[str, str]) -> str:
@@ -100,16 +100,16 @@ def test_pods_that_come_with_their_overlay_would_be_sent_to_in_clear(
     moved = change(tmp_path, GROWN, MOVED)
     code, _, err = wormhole("check", moved, "--since", str(INVENTORY))
     first = err.splitlines()[0]
-    assert (1, True) == (
+    assert (
         code,
         first.endswith("grow the overlay first, then move pods"),
-    )
+    ) == (1, True)
     assert "leave node-a in clear when it has not begun to change" in err
 
 
 def test_devices_may_be_renamed_without_a_leak(wormhole: Wormhole, tmp_path: Path) -> None:
     code, out, _ = wormhole("check", change(tmp_path, RENAMED), "--since", str(INVENTORY))
-    assert (0, True) == (code, " steps of a rollout" in out)
+    assert (code, " steps of a rollout" in out) == (0, True)
 
 
 def test_findings_are_json_with_a_line(wormhole: Wormhole, tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_findings_are_json_with_a_line(wormhole: Wormhole, tmp_path: Path) -> No
     seed({"edits": {"hosts/node-b.json": [edit]}}, tmp_path / "state")
     code, out, _ = wormhole("check", "state", "--format", "json")
     found = json.loads(out)["findings"]
-    assert (1, 1, "state/hosts/node-b.json") == (code, len(found), found[0]["file"])
+    assert (code, len(found), found[0]["file"]) == (1, 1, "state/hosts/node-b.json")
     assert found[0]["line"] > 0
 
 
@@ -126,4 +126,4 @@ def test_findings_are_written_for_services(form: str, wormhole: Wormhole, tmp_pa
     edit = {"op": "remove", "path": "/routes/0"}
     seed({"edits": {"hosts/node-b.json": [edit]}}, tmp_path / "state")
     code, out, _ = wormhole("check", "state", "--format", form)
-    assert (1, True) == (code, "hosts/node-b.json" in out)
+    assert (code, "hosts/node-b.json" in out) == (1, True)
