@@ -58,6 +58,7 @@ def converge(  # noqa: PLR0913 - the one entry for every caller; all but two go 
     paths: Paths,
     allow_mass_delete: bool = False,
     spare_on_refusal: bool = False,
+    keep_key: bool = False,
     expected_to_leave: Collection[PublicKey] = (),
     announce: Announce = announce_nothing,
     progress: Progress = be_silent,
@@ -73,13 +74,14 @@ def converge(  # noqa: PLR0913 - the one entry for every caller; all but two go 
     remembered: that is for whoever confirms it.
 
     A plan that removes too much is not carried out. With ``spare_on_refusal`` only its removals
-    are not: what would leave stays as it is, and all else is made and mended.
+    are not: what would leave stays as it is, and all else is made and mended. ``keep_key`` is as
+    in :func:`~applier.situation.look`.
 
     Raises:
         Problems, Unobservable, Unsupported: as :func:`plan`; nothing was written.
 
     """
-    before = look(host, resolved, vault, paths)
+    before = look(host, resolved, vault, paths, keep_key=keep_key)
     return converge_from(
         host,
         resolved,

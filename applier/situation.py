@@ -9,6 +9,7 @@ from applier.keys import load_key
 from applier.kinds import KINDS
 from applier.memory import load_applied, load_attempted
 from applier.paths import Paths
+from applier.recall import has_key
 from applier.vault import Vault
 from applier.view import View
 from applier.wanted import Scope, Wanted, derive_preshared_keys, refuse_another_key, scope_of, want
@@ -31,12 +32,20 @@ class Situation(Value, frozen=True, kw_only=True):
     observed: Observation
 
 
-def look(
-    host: Host, resolved: ResolvedHost, vault: Vault, paths: Paths, view: View | None = None
+def look(  # noqa: PLR0913 - the last two have defaults
+    host: Host,
+    resolved: ResolvedHost,
+    vault: Vault,
+    paths: Paths,
+    view: View | None = None,
+    *,
+    keep_key: bool = False,
 ) -> Situation:
     """Return a host's situation with respect to a desired state.
 
-    A caller that looks at more of the same moment gives the view that it goes on with.
+    A caller that looks at more of the same moment gives the view that it goes on with. With
+    ``keep_key`` a desired state for the key that the device has will do, though the host was given
+    another one since.
 
     Raises:
         Problems: the desired state is not for this host, or a secret is missing.
@@ -44,8 +53,10 @@ def look(
         Unsupported: the host lacks the iptables variant that is wanted.
 
     """
-    refuse_another_key(resolved, load_key(host, paths)[0])
+    own = load_key(host, paths)[0]
     view = view or View(host)
+    if not (keep_key and has_key(view, resolved)):
+        refuse_another_key(resolved, own)
     variant = choose_variant(view, resolved.host.firewall.iptables_variant)
     wanted = want(resolved, derive_preshared_keys(host, resolved, vault, paths), variant)
     applied = load_applied(host, paths)

@@ -18,8 +18,10 @@ from applier.pending.note import load_note, load_reverted
 from applier.pending.settle import settle
 from applier.pending.verdict import Moment
 from applier.plan import Plan
+from applier.recall import recall
 from applier.status import Status, status_after
 from applier.vault import Vault
+from applier.view import View
 from schemas.document import digest
 from schemas.problems import Problems
 from schemas.state import ResolvedHost
@@ -123,17 +125,29 @@ class TurnTaker:
             self._settle(host, vault)
             applied = load_applied(host, self._paths)
             facts["desired"] = desired = self._source.desired(key, applied)
-            former = _refuse_former(applied, key)
             facts["withheld"] = _say_withheld(host, self._paths, desired.resolved)
             facts["from_memory"] = desired.resolved is None or bool(facts["withheld"])
+            former = self._recall(host, applied, key) if facts["from_memory"] else None
             facts["resolved"] = resolved = former if facts["from_memory"] else desired.resolved
             if resolved is None:
                 facts |= _say_why_nothing(desired, facts["withheld"])
                 return
             with self._doors.hold_lock(self._paths):
                 self._settle(host, vault, locked=True)
-                facts["outcome"] = outcome = self._converge(host, vault, desired, resolved)
+                outcome = self._converge(host, vault, desired, resolved, keep_key=bool(former))
+                facts["outcome"] = outcome
             facts["status"] = _look(host, resolved, outcome)
+
+    def _recall(
+        self, host: Host, applied: ResolvedHost | None, key: PublicKey
+    ) -> ResolvedHost | None:
+        """Return the last good documents, for a key that was rotated since, too.
+
+        But not another host's, as in the image of a disk: that one had another key as well.
+        """
+        if applied is None or applied.host.wireguard.public_key == key:
+            return applied
+        return recall(applied, key, View(host)) if applied.host.name == self._node else None
 
     def _settle(self, host: Host, vault: Vault, *, locked: bool = False) -> None:
         """Take back what was left on trial; raise Unconfirmed for what has its time."""
@@ -146,7 +160,13 @@ class TurnTaker:
             _LOG.warning("%s", say_reverted(reverted))
 
     def _converge(
-        self, host: Host, vault: Vault, desired: Desired, resolved: ResolvedHost
+        self,
+        host: Host,
+        vault: Vault,
+        desired: Desired,
+        resolved: ResolvedHost,
+        *,
+        keep_key: bool,
     ) -> Outcome:
         outcome = converge(
             host,
@@ -155,6 +175,7 @@ class TurnTaker:
             paths=self._paths,
             allow_mass_delete=_is_allowed(desired, resolved),
             spare_on_refusal=True,
+            keep_key=keep_key,
             expected_to_leave=desired.departed,
             announce=self._judge,
         )
@@ -176,11 +197,6 @@ class _HeldError(Exception):
     def __init__(self, until: float) -> None:
         super().__init__(f"until {until}")
         self.until = until
-
-
-def _refuse_former(applied: ResolvedHost | None, key: PublicKey) -> ResolvedHost | None:
-    """Return the last good documents, unless the host has had another key since."""
-    return applied if applied and applied.host.wireguard.public_key == key else None
 
 
 def _hinder(hindrance: Hindrance, error: str) -> Facts:

@@ -5,17 +5,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from inventories import make_key
 from scenes import PRIVATE, PUBLIC, WG, Scene, build_inventory, converged, resolve_host
 
+from applier.converge import converge
 from applier.errors import Locked, Unobservable
 from applier.fake import FakeHost
-from applier.host import Host
+from applier.host import DeviceUpdate, Host, PeerUpdate
+from applier.keys import public_half
+from applier.memory import load_applied
 from applier.outcome import Result
 from applier.paths import Paths
 from applier.plan import Plan
 from applier.vault import Vault
 from schemas.document import digest
-from schemas.problems import Problem
+from schemas.problems import Problem, Problems
 from schemas.state import ResolvedHost
 from schemas.values import PublicKey
 from wormhole.agent.desired import Cause, Desired, Wake
@@ -132,16 +136,67 @@ def test_the_source_is_told_what_the_host_converged_to_last() -> None:
     assert stage.source.applied == [None, scene.resolved]
 
 
-def test_last_good_documents_of_another_key_are_of_no_use() -> None:
-    """As after ``keygen --rotate``, until the cluster has the new key."""
+def rotated() -> Stage:
+    """Return a host whose key was rotated while its source is away."""
     scene = converged()
-    stage = Stage(scene, Desired(waiting_for="MeshNode/node-a with this host's public key"))
     private = bytes(reversed(PRIVATE))
     scene.host.files[scene.paths.private_key] = (b64encode(private) + b"\n", 0o600)
+    scene.vault.put_as(public_half(private), private)
+    return Stage(scene, Desired(waiting_for="MeshNode/node-a with this host's public key"))
+
+
+def test_a_host_whose_key_was_rotated_heals_and_keeps_its_sessions() -> None:
+    """No peer knows the new key before the source does; the device has the old one meanwhile."""
+    stage = rotated()
+    host = stage.scene.host
+    assert stage.take().verified
+    assert stage.scene.writes() == []
+    drop_route(host)
+    gone = PeerUpdate(public_key=make_key("node-b"), remove=True)
+    host.wireguard(WG).configure(WG, DeviceUpdate(peers=(gone,)))
+    turn = stage.take()
+    assert turn.verified
+    assert turn.outcome is not None
+    assert {change.kind for change in turn.outcome.done} == {"peer", "route"}
+    assert host.wireguard(WG).get(WG).public_key == PUBLIC
+    assert load_applied(host, stage.scene.paths) == stage.scene.resolved
+
+
+def test_a_device_that_is_made_anew_has_the_key_that_there_is() -> None:
+    stage = rotated()
+    host = stage.scene.host
+    host.delete_link(WG)
+    new = public_half(bytes(reversed(PRIVATE)))
+    turn = stage.take()
+    assert (turn.verified, turn.from_memory, turn.error) == (True, True, "")
+    assert host.wireguard(WG).get(WG).public_key == new
+    stage.scene.writes()
+    assert stage.take().verified
+    assert stage.scene.writes() == []
+
+
+def test_what_another_host_with_another_key_remembers_is_of_no_use() -> None:
+    """As in the image of a disk that was copied without its key."""
+    stage = rotated()
+    paths = stage.scene.paths
+    content, mode = stage.scene.host.files[paths.applied]
+    theirs = content.replace(b'"name":"node-a"', b'"name":"node-z"')
+    assert theirs != content
+    stage.scene.host.files[paths.applied] = (theirs, mode)
     turn = stage.take()
     assert turn.hindrance is Hindrance.NO_DOCUMENTS
     assert turn.error.endswith("waiting for MeshNode/node-a with this host's public key")
-    assert scene.writes() == []
+    assert stage.scene.writes() == []
+
+
+def test_documents_for_a_key_that_nobody_has_any_more_are_refused_by_the_applier() -> None:
+    """As when the device goes between the turn's look at it and the applier's."""
+    stage = rotated()
+    vault, paths, host = stage.scene.vault, stage.scene.paths, stage.scene.host
+    host.delete_link(WG)
+    with pytest.raises(Problems, match="is not this host's public key"):
+        converge(host, stage.scene.resolved, vault=vault, paths=paths, keep_key=True)
+    assert stage.take().verified
 
 
 def test_a_lock_that_somebody_holds_is_said_and_nothing_is_written() -> None:
