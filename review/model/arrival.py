@@ -31,9 +31,7 @@ _MARTIAN_DESTINATIONS = (
 )
 
 
-def refuse(
-    machine: Machine, flight: Flight, device: InterfaceName, around: Surroundings
-) -> Fate | None:
+def refuse(machine: Machine, flight: Flight, device: InterfaceName) -> Fate | None:
     """Drop what cannot have come by a device; None for what may go on."""
     if device == LOOPBACK:
         return None
@@ -43,16 +41,19 @@ def refuse(
     for prefix, what in _MARTIAN_DESTINATIONS[flight.ipv6]:
         if prefix.first <= flight.destination <= prefix.last:
             return _drop(machine, flight, f"dropped: its destination is a {what} address")
-    return None if flight.ipv6 else _validate_source(machine, flight, device, around)
+    return None
 
 
-def _validate_source(
+def validate_source(
     machine: Machine, flight: Flight, device: InterfaceName, around: Surroundings
 ) -> Fate | None:
     """Check the way back (``fib_validate_source`` in net/ipv4/fib_frontend.c; IPv6 has none).
 
+    Only once the packet's own way is known (``ip_route_input_slow``): what has none is refused.
     A source of the host's own is a martian whatever ``rp_filter`` says.
     """
+    if flight.ipv6 or device == LOOPBACK:
+        return None
     own = machine.own[False].get(flight.source)
     if own is not None:
         return _drop(machine, flight, f"dropped: {flight.spell(own.number)} is this host's own")

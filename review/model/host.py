@@ -1,6 +1,6 @@
 """A packet on one host, from where it comes in to where it leaves or ends."""
 
-from review.model.arrival import is_for_many, is_link_local, refuse
+from review.model.arrival import is_for_many, is_link_local, refuse, validate_source
 from review.model.flight import Devices, Flight
 from review.model.hooks import pass_hook, recall, remember
 from review.model.machine import LOOPBACK, UNDERLAY, Machine, Scope
@@ -61,19 +61,23 @@ def receive(
 ) -> Fate | None:
     """Let it come in by a device (``ip_rcv``, PREROUTING, ``ip_route_input_noref``)."""
     recall(machine, flight)
-    if fate := refuse(machine, flight, device, around):
+    if fate := refuse(machine, flight, device):
         return fate
     own = machine.own[flight.ipv6].get(flight.destination)
     if own is not None:
         note_own(machine, flight, own)
-        return _take(machine, flight, device, around)
+        return validate_source(machine, flight, device, around) or _take(
+            machine, flight, device, around
+        )
     if is_for_many(machine, flight.destination, ipv6=flight.ipv6) or is_link_local(
         flight.destination, ipv6=flight.ipv6
     ):
         # Routers do not pass these on; whether the host itself listens is not in documents.
         decision = f"to this host: {flight.spell(flight.destination)} stays on its link"
         flight.trail.append((machine.name, Stage.ROUTE, decision, None))
-        return _take(machine, flight, device, around)
+        return validate_source(machine, flight, device, around) or _take(
+            machine, flight, device, around
+        )
     return _forward(machine, flight, device, around)
 
 
@@ -150,7 +154,8 @@ def _forward(
         return Fate.UNREACHABLE
     devices = Devices(device, way.device)
     return (
-        _fit(machine, flight, way.device, may_cut=not flight.dont_fragment)
+        validate_source(machine, flight, device, around)
+        or _fit(machine, flight, way.device, may_cut=not flight.dont_fragment)
         or pass_hook(machine, flight, Hook.FORWARD, devices, around)
         or _leave(machine, flight, devices, around)
     )

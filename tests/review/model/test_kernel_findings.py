@@ -2,7 +2,7 @@
 
 import pytest
 from msgspec.structs import replace
-from stories import POD_A, POD_B, A, change_host, decisions, make_documents, send
+from stories import OUTSIDE, POD_A, POD_B, A, change_host, decisions, ending, make_documents, send
 
 from review.model.network import build_network, replace_machines
 from review.model.packet import Entry
@@ -77,3 +77,16 @@ def test_a_pod_is_told_of_its_own_devices_mtu_before_the_bridge_is_missed() -> N
     )
 
     assert story.fate is Fate.TOO_BIG
+
+
+def test_ipv4_looks_for_a_way_before_it_doubts_the_source() -> None:
+    """``ip_route_input_slow``: what has no way is refused, whoever says to have sent it."""
+    network = build_network(make_documents())
+    machine = without_device(network.machines[A], network.machines[A].tunnel)
+    network = replace_machines(network, [machine])
+
+    own = send("192.0.2.1", POD_B, network=network)
+    foreign = send("192.0.2.1", OUTSIDE, network=network)
+
+    assert ending(own) == (Fate.UNREACHABLE, A, "unreachable: 10.244.0.0/16, metric 4294967295")
+    assert ending(foreign) == (Fate.DROPPED, A, "dropped: 192.0.2.1 is this host's own")
