@@ -79,10 +79,11 @@ def test_a_host_that_joins_comes_from_nothing() -> None:
 
 
 def test_a_plan_in_the_wrong_order_is_seen_to_leak(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Guards and chains are taken away first, while pods are still there."""
+    """Guards and chains go first, then the tunnel, while pods are still there."""
 
     def guards_first(*given: Any) -> tuple[Change, ...]:  # noqa: ANN401 - whatever diff takes
-        return tuple(sorted(diff(*given), key=lambda each: each.kind not in {"firewall", "guard"}))
+        early = {"firewall", "guard"}
+        return tuple(sorted(diff(*given), key=lambda c: (c.kind not in early, "-br0" in c.key)))
 
     monkeypatch.setattr(rollout, "diff", guards_first)
     old = documents_of()
