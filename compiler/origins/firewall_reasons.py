@@ -204,7 +204,8 @@ def find_firewall_reason(document: Any, path: Path) -> Reason | None:  # noqa: A
     finds = _finds(kind, rule)
     field = path[_RULE_DEPTH] if len(path) > _RULE_DEPTH else ""
     find = finds.get(str(field)) or of_all(*finds.values())
-    return Reason(kind.says, f"{_FIREWALL}: {kind.made_by}", find)
+    within = f"In {held['name']}: {reason.says}"
+    return Reason(kind.says, f"{_FIREWALL}: {kind.made_by}", find, within=within)
 
 
 def _finds(kind: _Kind, rule: Any) -> dict[str, Find]:  # noqa: ANN401 - as above

@@ -1,6 +1,7 @@
 """An inventory's sources, and a place in a document of theirs, to what the place comes from."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +20,8 @@ from schemas.values import NodeName
 
 MESH_FILE: Final = "mesh.json"
 HOSTS_FOLDER: Final = "hosts"
+_Field = tuple[int, Path, Path]
+"""The source, the object in it, and the field of that."""
 _PEER_DEPTH: Final = 2
 """Steps to the peers of a group: ``peerGroups``, the group."""
 
@@ -53,6 +56,7 @@ class Origins:
         self._files: Final = _files_of(documents)
         self._read: dict[str, Any] = {}
         self._evidence: Final = _build_evidence(self._collected)
+        self._known: dict[_Field, Origin] = {}
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -72,21 +76,37 @@ class Origins:
 
     def find(self, file: str, path: Path) -> tuple[Origin, ...]:
         """Return each field of the inventory that a place comes from, nearest first."""
-        reason, scene = self._look(file, path)
-        marks = tuple(_unique(reason.find(scene))) if reason else ()
-        return tuple(self._locate(marks))
+        [found] = self.find_all([(file, path)])
+        return found
+
+    def find_all(self, places: Iterable[tuple[str, Path]]) -> tuple[tuple[Origin, ...], ...]:
+        """Do so for many places: an inventory's text is searched once for all their lines."""
+        marks = [self._find_marks(file, path) for file, path in places]
+        self._locate(chain.from_iterable(each.items() for each in marks))
+        return tuple(tuple(self._known[field] for field in each) for each in marks)
 
     def _look(self, file: str, path: Path) -> tuple[Reason | None, Scene]:
         document = self.read(file)
         scene = Scene(self._evidence, _node_of(document, path), document, path)
         return find_reason(document, path), scene
 
-    def _locate(self, marks: tuple[Mark, ...]) -> Iterator[Origin]:
+    def _find_marks(self, file: str, path: Path) -> dict[_Field, Mark]:
+        """Return each field once: nobody asks twice who is silent."""
+        reason, scene = self._look(file, path)
+        marks: dict[_Field, Mark] = {}
+        for mark in reason.find(scene) if reason else ():
+            entry, field = mark.site
+            marks.setdefault((entry.source, entry.path, field), mark)
+        return marks
+
+    def _locate(self, fields: Iterable[tuple[_Field, Mark]]) -> None:
+        """Look up the lines of fields that were not asked for before."""
         collected = self._collected
-        complaints = [mark.site.complain(mark.how) for mark in marks]
+        wanted = {field: mark for field, mark in fields if field not in self._known}
+        complaints = [mark.site.complain(mark.how) for mark in wanted.values()]
         problems = locate(complaints, collected.sources, collected.readings)
-        for mark, problem in zip(marks, problems, strict=True):
-            yield Origin(
+        for (field, mark), problem in zip(wanted.items(), problems, strict=True):
+            self._known[field] = Origin(
                 how=mark.how,
                 file=problem.file,
                 line=problem.line,
@@ -123,13 +143,3 @@ def _node_of(document: Any, path: Path) -> NodeName:  # noqa: ANN401 - JSON is a
     if "peerGroups" not in document:
         return NodeName(document["name"])
     return NodeName(str(path[2])) if len(path) > _PEER_DEPTH else NodeName("")
-
-
-def _unique(marks: Iterable[Mark]) -> Iterator[Mark]:
-    """Yield each field once; nobody asks twice who is silent."""
-    seen: set[tuple[object, ...]] = set()
-    for mark in marks:
-        place = (mark.site.entry.source, mark.site.entry.path, mark.site.path)
-        if place not in seen:
-            seen.add(place)
-            yield mark

@@ -36,6 +36,8 @@ class Reason(NamedTuple):
     """Which fields of the inventory it was made from."""
     reckon: Callable[[Scene], str] | None = None
     """The arithmetic, with this inventory's numbers."""
+    within: str = ""
+    """Why there is the chain that a firewall's rule is in."""
 
 
 Table = Mapping[str, Reason]

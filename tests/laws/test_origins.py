@@ -178,10 +178,12 @@ def origins_at(origins: Origins, place: Steps | None) -> tuple[Origin, ...]:
 
 def places_of(value: object, path: Steps = ()) -> Iterator[Steps]:
     yield path
-    steps = value.items() if isinstance(value, dict) else ()
-    steps = enumerate(value) if isinstance(value, list) else steps
-    for step, inner in steps:
-        yield from places_of(inner, (*path, step))
+    if isinstance(value, dict):
+        for step, inner in value.items():
+            yield from places_of(inner, (*path, step))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from places_of(inner, (*path, index))
 
 
 @given(written_inventories(), st.data())

@@ -78,7 +78,7 @@ def _explain(arguments: argparse.Namespace) -> "Explanation":
     from wormhole.explain.asked import read_question  # noqa: PLC0415
     from wormhole.explain.document import Explanation  # noqa: PLC0415
     from wormhole.explain.folder import Folder  # noqa: PLC0415
-    from wormhole.explain.telling import tell  # noqa: PLC0415
+    from wormhole.explain.telling import tell_all  # noqa: PLC0415
 
     folder = Folder(arguments.state)
     asked = read_question(folder, arguments.what, arguments.host)
@@ -88,7 +88,7 @@ def _explain(arguments: argparse.Namespace) -> "Explanation":
     origins = _read_inventory(arguments.inventory)
     return Explanation(
         asked=" ".join(arguments.what),
-        places=tuple(tell(folder, origins, place, role) for role, place in found),
+        places=tell_all(folder, origins, found),
     )
 
 

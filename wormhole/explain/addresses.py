@@ -13,6 +13,7 @@ from wormhole.statefolder import MESH_FILE
 Found = tuple[tuple[str, Place], ...]
 """What a place is to the address, and the place."""
 
+INSIDE: Final = "inside it:"
 _FAMILIES: Final = ("ipv4", "ipv6")
 
 
@@ -61,7 +62,7 @@ def _find_owners(mesh: Any, asked: Network) -> Iterator[tuple[str, str, Steps]]:
             yield node, f"allowed IP of {node}", path
     for node, network, path in allowed:
         if network != asked and _holds(asked, network):
-            yield node, f"inside it: allowed IP of {node}", path
+            yield node, f"{INSIDE} allowed IP of {node}", path
     for group, peers in mesh["peerGroups"].items():
         for node, peer in peers.items():
             if "endpoint" in peer and _holds(asked, _host_of(peer["endpoint"])):

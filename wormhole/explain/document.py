@@ -20,6 +20,8 @@ class Told(Value, frozen=True, kw_only=True):
     """What stands there; absent where nothing does."""
     rule: str
     """The compiler's rule, in whole sentences."""
+    within: str = ""
+    """Of a firewall's rule: why there is its chain."""
     made_by: str = ""
     reckoning: str = ""
     """The arithmetic, with the inventory's numbers."""

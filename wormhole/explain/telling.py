@@ -1,58 +1,83 @@
 """A place to what is told of it: rule and origins, and whether it is what the inventory gives."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from msgspec.structs import replace
 
-from compiler.origins.origin import Origins, spell_value
+from compiler.origins.origin import Origins
 from compiler.origins.registry import find_reason
 from review.model.story import Place
 from schemas.problems import spell_path
 from wormhole.explain.document import Told
 from wormhole.explain.folder import Folder, Steps, look_up
+from wormhole.explain.spelling import spell_held
 
 _STRANGE: Final = (
     "No rule of the compiler writes this: it was edited by hand, or by another version of wormhole."
 )
 _WHY: Final = "edited by hand, or compiled from another revision"
-_WIDEST: Final = 200
-"""Characters of a value that is said in full."""
 _IDENTITIES: Final = (("name",), ("comment",), ("destination", "metric"))
 """What an item of a list is known by when the rest of it differs: chains, rules, routes."""
 
 
-def tell(folder: Folder, origins: Origins | None, place: Place, role: str = "") -> Told:
-    """Tell where a place comes from; without an inventory, by which rule."""
+def tell_all(
+    folder: Folder, origins: Origins | None, places: Iterable[tuple[str, Place]]
+) -> tuple[Told, ...]:
+    """Tell where places come from; without an inventory, by which rules."""
+    told = [(place, _tell(folder, place, role)) for role, place in places]
+    if origins is None:
+        return tuple(each for _, each in told)
+    counterparts = [_match(folder, origins, place) for place, _ in told]
+    wanted = [
+        (place.file, path)
+        for (place, _), path in zip(told, counterparts, strict=True)
+        if path is not None
+    ]
+    found = iter(origins.find_all(wanted))
+    return tuple(
+        _say_missing(each, origins)
+        if path is None
+        else _compare(replace(each, origins=next(found)), origins, place, path)
+        for (place, each), path in zip(told, counterparts, strict=True)
+    )
+
+
+def _tell(folder: Folder, place: Place, role: str) -> Told:
     document = folder.read(place.file)
     reason = find_reason(document, place.path)
-    told = Told(
+    return Told(
         role=role,
         file=place.file,
         line=folder.line_of(place.file, place.path),
         path=spell_path(place.path),
         value=look_up(document, place.path),
         rule=reason.says if reason else _STRANGE,
+        within=reason.within if reason else "",
         made_by=reason.made_by if reason else "",
     )
-    return told if origins is None else _compare(told, document, origins, place)
 
 
-def _compare(told: Told, document: Any, origins: Origins, place: Place) -> Told:  # noqa: ANN401 - JSON is anything
-    """Add the origins of what the inventory compiles to there, and how that differs."""
+def _match(folder: Folder, origins: Origins, place: Place) -> Steps | None:
+    """Return where a place is in what the inventory compiles to; None where it is nothing there."""
     if place.file not in origins.files:
-        return replace(told, deviation=f"this inventory compiles to no {place.file}: {_WHY}")
-    compiled = origins.read(place.file)
-    path = _find_counterpart(document, compiled, place.path)
-    if path is None:
-        return replace(told, deviation=f"this inventory compiles to nothing of the kind: {_WHY}")
-    should_be = look_up(compiled, path)
-    differs = should_be != told.value
+        return None
+    return _find_counterpart(folder.read(place.file), origins.read(place.file), place.path)
+
+
+def _say_missing(told: Told, origins: Origins) -> Told:
+    nothing = "nothing of the kind" if told.file in origins.files else f"no {told.file}"
+    return replace(told, deviation=f"this inventory compiles to {nothing}: {_WHY}")
+
+
+def _compare(told: Told, origins: Origins, place: Place, path: Steps) -> Told:
+    """Add the arithmetic, and how it differs from what the inventory compiles to."""
+    should_be = look_up(origins.read(place.file), path)
     return replace(
         told,
-        origins=origins.find(place.file, path),
         reckoning=origins.reckon(place.file, path),
         deviation=_say_difference(told.value, should_be, path, place.path),
-        compiled=should_be if differs else None,
+        compiled=should_be if should_be != told.value else None,
     )
 
 
@@ -60,12 +85,16 @@ def _say_difference(held: object, should_be: object, path: Steps, asked: Steps) 
     if held != should_be:
         if should_be is None:
             return f"this inventory compiles to nothing there: {_WHY}"
-        if isinstance(should_be, dict | list) and len(spell_value(should_be)) > _WIDEST:
-            return f"this inventory compiles to something else in there: {_WHY}"
-        return f"this inventory compiles to {spell_value(should_be)}: {_WHY}"
+        return f"this inventory compiles to {_spell_other(held, should_be)}: {_WHY}"
     if path != asked:
         return f"in what this inventory compiles to it stands at {spell_path(path)}: {_WHY}"
     return ""
+
+
+def _spell_other(held: object, should_be: object) -> str:
+    """Spell what should be there, unless that reads like what is."""
+    spelt = spell_held(should_be)
+    return spelt if spelt != spell_held(held) else "something else inside of it"
 
 
 def _find_counterpart(held: Any, compiled: Any, path: Steps) -> Steps | None:  # noqa: ANN401 - as above

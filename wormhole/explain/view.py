@@ -6,18 +6,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from compiler.origins.marks import How
-from compiler.origins.origin import Origin, spell_value
+from compiler.origins.origin import Origin
 from schemas.problems import neutralise
 from schemas.state import Value
 from wormhole.console import Paint, paint_plain
+from wormhole.explain.addresses import INSIDE
 from wormhole.explain.document import Explanation, Told
-from wormhole.remarks import count
+from wormhole.explain.spelling import spell_held
 
 _WIDTH: Final = 100
-_LONG: Final = 100
-"""A list or a mapping that is longer on one line is only counted."""
 _WIDEST: Final = 72
 """How far values push the places that stand behind them."""
+_SHOWN: Final = 5
+"""How many of the allowed IPs inside a prefix are listed."""
 _SAID: Final = {
     How.WRITTEN: "{}",
     How.SILENT: "not given, so the next decides",
@@ -55,6 +56,8 @@ def _describe_place(told: Told, view: View) -> Iterator[str]:
     yield f"  {neutralise(spell_held(told.value))}"
     yield ""
     yield from textwrap.wrap(told.rule, _WIDTH)
+    if told.within:
+        yield from textwrap.wrap(neutralise(told.within), _WIDTH)
     if told.reckoning:
         yield f"  {neutralise(told.reckoning)}"
     if view.verbose and told.made_by:
@@ -69,11 +72,11 @@ def _describe_place(told: Told, view: View) -> Iterator[str]:
 
 def _describe_places(places: tuple[Told, ...], view: View) -> Iterator[str]:
     """Yield what each place is to what was asked for, and once each line that they come from."""
-    notes = _number_origins(places, view)
+    notes = _number_origins(_leave_out(places, view), view)
     roles = max(len(neutralise(told.role)) for told in places)
     values = min(max(len(_shorten(told.value)) for told in places), _WIDEST)
     files = max(len(neutralise(_spell_place(told, view))) for told in places)
-    for told in places:
+    for told in _leave_out(places, view):
         place = f"{neutralise(_spell_place(told, view)):<{files}}"
         cited = " ".join(f"[{notes[each]}]" for each in told.origins if each in notes)
         row = f"{neutralise(told.role):<{roles}}  {_shorten(told.value):<{values}}  "
@@ -82,9 +85,19 @@ def _describe_places(places: tuple[Told, ...], view: View) -> Iterator[str]:
             yield from textwrap.wrap(told.rule, _WIDTH, initial_indent="  ", subsequent_indent="  ")
         if told.deviation:
             yield from _wrap(view.paint("warning", "  differs"), "  differs", told.deviation)
+    if left_out := len(places) - len(_leave_out(places, view)):
+        yield f"and {left_out} more inside it, which -v lists"
     if notes:
         yield ""
         yield from _align([(f"[{n}]", *_spell_origin(origin)) for origin, n in notes.items()])
+
+
+def _leave_out(places: tuple[Told, ...], view: View) -> tuple[Told, ...]:
+    """Return the places without most of what is inside a prefix: a mesh has a thousand nodes."""
+    inside = [told for told in places if told.role.startswith(INSIDE)]
+    if view.verbose or len(inside) <= _SHOWN + 1:
+        return places
+    return tuple(told for told in places if told not in inside[_SHOWN:])
 
 
 def _number_origins(places: tuple[Told, ...], view: View) -> dict[Origin, int]:
@@ -122,25 +135,6 @@ def _spell_origin(origin: Origin) -> tuple[str, ...]:
     place = f"{origin.file}:{origin.line}" if origin.line else origin.file
     field = f"{origin.object} {origin.path}"
     return tuple(map(neutralise, (place, field, _SAID[origin.how].format(origin.value or "none"))))
-
-
-def spell_held(value: Any) -> str:  # noqa: ANN401 - JSON is anything
-    """Spell what stands at a place on one line."""
-    match value:
-        case None:
-            return "(not there)"
-        case {"verdict": verdict, "comment": comment, **matches}:
-            spelt = (f"{name} {spell_value(match)}" for name, match in matches.items())
-            return f"{', '.join((verdict, *spelt))} ({comment})"
-        case {"destination": destination, "type": kind, "metric": metric, **rest}:
-            by = f" by {rest['device']}" if "device" in rest else f" {kind}"
-            return f"{destination}{by}, metric {metric}"
-        case {"rangeStart": first, "rangeEnd": last, **_rest}:
-            return f"{first} to {last}"
-        case dict() | list() if len(spell_value(value)) > _LONG:
-            return count(len(value), "field" if isinstance(value, dict) else "item")
-        case _:
-            return spell_value(value)
 
 
 def _wrap(painted: str, plain: str, text: str) -> Iterator[str]:
