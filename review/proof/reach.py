@@ -58,7 +58,7 @@ def lose(world: World, one: NodeName, other: NodeName, pairs: int) -> Iterator[C
             told.add((place, trip.subject))
             yield Counterexample(
                 claim=Claim.REACH,
-                subject=trip.subject,
+                subject=_qualify(trip.subject, trouble, story),
                 story=story,
                 place=place,
                 fault=fault,
@@ -66,6 +66,18 @@ def lose(world: World, one: NodeName, other: NodeName, pairs: int) -> Iterator[C
                 between=(one, other),
                 pairs=pairs,
             )
+
+
+def _qualify(subject: str, trouble: str, story: Story) -> str:
+    """Say what is lost, where it is not everything."""
+    if trouble == "translated":
+        reaches = subject.replace(" do not reach ", " reach ").replace(
+            " does not reach ", " reaches "
+        )
+        return f"{reaches} under another source only"
+    if story.fate is Fate.TOO_BIG:
+        return f"{subject} with packets of {story.packet.size} bytes"
+    return subject
 
 
 def _tell_sizes(world: World, trip: Trip, story: Story) -> tuple[str, ...]:
