@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from random import Random
 from typing import Final
 
@@ -12,7 +13,7 @@ from lab.draws import Aim, Ground, draw_inventory, draw_pods, draw_surroundings
 from lab.ears import How, Sighting
 from lab.edits import damage
 from lab.firing import Volley
-from lab.judge import agree, answer_of, observe, predict, returns_to_liar
+from lab.judge import End, Told, agree, answer_of, observe, predict, returns_to_liar
 from lab.namespace import LabError
 from lab.shootingrange import OUTSIDE, PODS, ShootingRange
 from lab.shots import Shot
@@ -56,6 +57,8 @@ class Disagreement:
 class Tally:
     """What came of a campaign."""
 
+    follow: str = ""
+    """A file that every disagreement is added to at once; empty: none."""
     documents: int = 0
     scenes: Counter[str] = field(default_factory=Counter)
     """Documents by what was wrong with them."""
@@ -63,6 +66,8 @@ class Tally:
     """Packets by how they ended, where model and kernel say the same."""
     answers: int = 0
     """Answers that ended as the model says."""
+    untold: int = 0
+    """Of the packets that were refused, those of which nobody was told."""
     excluded: int = 0
     """Lies that were never told, for want of a tunnel; and those that come back to the liar, whose
     device is not as documented while it lies."""
@@ -70,11 +75,19 @@ class Tally:
     """Documents that the applier could not put in place."""
     disagreements: list[Disagreement] = field(default_factory=list)
 
+    def add(self, found: Disagreement) -> None:
+        """Add a disagreement."""
+        self.disagreements.append(found)
+        if self.follow:
+            with Path(self.follow).open("a", encoding="utf-8") as file:
+                file.write(f"{found}\n\n")
+
     def __str__(self) -> str:
         ends = ", ".join(f"{count} {end}" for end, count in self.agreed.most_common())
         return (
             f"{self.documents} documents, {self.agreed.total()} packets and {self.answers} answers"
-            f" agree, {len(self.disagreements)} do not, {self.excluded} left out ({ends})"
+            f" agree, {len(self.disagreements)} do not, {self.excluded} left out ({ends};"
+            f" {self.untold} refused without a word)"
         )
 
 
@@ -119,8 +132,9 @@ def run_document(hosts: ShootingRange, seed: str, tally: Tally) -> None:
     tally.documents += 1
     tally.scenes.update(wrong)
     scene = f"document {seed} ({', '.join(wrong)}; {variant}; {around.forward_policy})"
+    ground_truth = Scene(scene, network, hosts, Told())
     for shot in shots:
-        _compare(Scene(scene, network, hosts), shot, heard.get(shot.token, []), tally)
+        _compare(ground_truth, shot, heard.get(shot.token, []), tally)
 
 
 @dataclass(frozen=True)
@@ -130,6 +144,7 @@ class Scene:
     name: str
     network: Network
     hosts: ShootingRange
+    told: Told
 
 
 def _compare(scene: Scene, shot: Shot, seen: Sequence[Sighting], tally: Tally) -> None:
@@ -152,9 +167,14 @@ def _compare(scene: Scene, shot: Shot, seen: Sequence[Sighting], tally: Tally) -
 
 def _agrees(scene: Scene, shot: Shot, story: Story, seen: Sequence[Sighting], tally: Tally) -> bool:
     predicted, observed = predict(story, shot), observe(shot, seen, scene.hosts)
-    if agree(shot, predicted, observed, story, scene.hosts):
+    if predicted.end is End.REFUSED:
+        silence = replace(predicted, end=End.SILENT)
+        if scene.told.may_be_silent(shot, story) and observed == silence:
+            tally.untold += 1
+            return True
+    if agree(predicted, observed, story, scene.hosts):
         return True
-    tally.disagreements.append(
+    tally.add(
         Disagreement(
             scene=scene.name,
             shot=shot,

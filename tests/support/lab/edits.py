@@ -32,7 +32,7 @@ from schemas.state import (
     Route,
     RouteType,
 )
-from schemas.values import NodeName, Prefix
+from schemas.values import NodeName, Prefix, sorted_prefixes
 
 Edit = Callable[[Random, Documents], Documents | None]
 """None: there is nothing to edit in these documents, or iptables could not express the result."""
@@ -218,7 +218,9 @@ def widen_allowed_ips(rng: Random, documents: Documents) -> Documents | None:
     wide: Prefix = rng.choice(routes).destination
     if wide in claimed:
         return None
-    widened = replace(peers[other], allowed_ips=tuple(sorted((*peers[other].allowed_ips, wide))))
+    widened = replace(
+        peers[other], allowed_ips=tuple(sorted_prefixes((*peers[other].allowed_ips, wide)))
+    )
     return _peers_otherwise(documents, name, {**peers, other: widened})
 
 

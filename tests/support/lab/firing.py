@@ -8,7 +8,7 @@ from lab.cables import ETH, run_in
 from lab.ears import Sighting
 from lab.mesh import PORT
 from lab.namespace import LabError
-from lab.shootingrange import BR, WG, PodPlace, ShootingRange
+from lab.shootingrange import BR, WG, ShootingRange
 from lab.shots import Shot
 
 from review.model.packet import Entry
@@ -54,25 +54,36 @@ class Volley:
         return seen
 
     def _introduce(self, shots: Sequence[Shot]) -> None:
-        """Tell pods who their IPv6 neighbours are, as far as they could find out at all.
+        """Tell hosts and pods who their IPv6 neighbours are, as far as they could find out at all.
 
-        Neighbour discovery is itself filtered where bridged packets are shown to iptables, and asks
-        from another address where the source is forged: the model is not about it.
+        Neighbour discovery is itself filtered: by antispoofing, and between pods where bridged
+        packets are shown to iptables. The model is not about it.
         """
-        lines: dict[PodPlace, dict[str, str]] = {}
-        bridged = {name for name in self._range.hosts if self._has_bridge(name)}
-        for shot in shots:
-            host, address = shot.start.host, shot.packet.destination
-            here = shot.start.entry is Entry.POD and host in bridged and ":" in address
-            if here and self._range.is_for_pods(host, address):
-                hardware = self._hardware_at(host, address).hex(":")
-                line = f"neighbour replace {address} lladdr {hardware} dev {ETH} nud permanent"
-                lines.setdefault(self._range.pods[host][shot.pod], {})[address] = line
-        for pod, wanted in lines.items():
-            run_in(pod.net, *wanted.values())
+        addresses = {
+            address
+            for shot in shots
+            for address in (shot.packet.source, shot.packet.destination)
+            if ":" in address
+        }
+        for name, host in self._range.hosts.items():
+            if not self._has_bridge(name):
+                continue
+            there = [each for each in addresses if self._range.is_for_pods(name, each)]
+            known = {each: self._hardware_at(name, each) for each in there}
+            host.ip(*_neighbours(known, BR))
+            gateways = self._gateways(name)
+            for pod in self._range.pods[name]:
+                run_in(pod.net, *_neighbours(known | gateways, ETH))
 
     def _has_bridge(self, name: NodeName) -> bool:
         return BR in self._range.hosts[name].sh(f"ip -o link show dev {BR} up 2>/dev/null || true")
+
+    def _gateways(self, name: NodeName) -> dict[str, bytes]:
+        """Return the bridge's own addresses, as they are now, with its hardware address."""
+        shown = self._range.hosts[name].sh(f"ip -o -6 address show dev {BR} scope global")
+        own = [line.split()[3].partition("/")[0] for line in shown.splitlines()]
+        hardware = self._range.nets[name].hardware(BR)
+        return dict.fromkeys(own, hardware)
 
     def _hardware_at(self, host: NodeName, address: str) -> bytes:
         for pod in self._range.pods[host]:
@@ -127,3 +138,10 @@ class Volley:
             yield
         finally:
             host.run("wg", "syncconf", WG, "/dev/stdin", stdin=kept)
+
+
+def _neighbours(known: dict[str, bytes], device: str) -> list[str]:
+    return [
+        f"neighbour replace {address} lladdr {hardware.hex(':')} dev {device} nud permanent"
+        for address, hardware in known.items()
+    ]

@@ -137,7 +137,9 @@ class Trace:
                 host = self._hosts.host_of_port(each.device)
                 if self._hosts.is_for_pods(host, each.datagram.destination):
                     return self._end(End.DELIVERED, host, each)
-                return Outcome(end=End.REFUSED, host=host, clear=self.clear)
+                shot = self.shot.kind is Kind.SHOT
+                end = End.REFUSED if shot else End.SILENT
+                return Outcome(end=end, host=host, clear=self.clear)
         return None
 
     def _refusal(self) -> Outcome | None:
@@ -179,8 +181,9 @@ def answer_of(shot: Shot, story: Story, back: tuple[Packet, Start]) -> Shot | No
     """Return the answer to a shot as a flight of its own; None where none can be compared.
 
     Answers over UDP are written by a process of ours, which sets no bit for fragmentation: those
-    to small packets only. TCP's have no room for a token. An answer to an address that documents do
-    not tell of is an answer to nobody, for the model.
+    to small packets only. TCP's have no room for a token. An answer to an address that documents
+    do not tell of is an answer to nobody, for the model. An echo reply to a request that its host
+    never saw is invalid to conntrack, and not translated; to the model it is like any packet.
     """
     packet, start = back
     comparable = (
@@ -188,6 +191,7 @@ def answer_of(shot: Shot, story: Story, back: tuple[Packet, Start]) -> Shot | No
         and shot.packet.size <= _SMALL
         and shot.start.entry is not Entry.PEER
         and not is_for_many(shot.packet.destination)
+        and not (shot.forged and shot.packet.protocol is Protocol.ICMP)
     )
     unknown = story.arrived.source in _UNKNOWN
     if not comparable or unknown or story.fate is not Fate.DELIVERED:
@@ -236,16 +240,8 @@ def _entered(story: Story, shot: Shot) -> NodeName:
     return shot.start.peer if shot.start.peer is not None else shot.start.host
 
 
-def agree(
-    shot: Shot, predicted: Outcome, observed: Outcome, story: Story, hosts: ShootingRange
-) -> bool:
-    """Whether an outcome is what the model says; an unknown underlay address may be the host's.
-
-    Whether who forged a source is told of a refusal is not compared: the kernel has nobody to tell
-    when it finds no way to that source (``icmp_route_lookup``, ``icmp6_send``).
-    """
-    if shot.forged and (predicted.end, observed.end) == (End.REFUSED, End.SILENT):
-        observed = replace(observed, end=End.REFUSED)
+def agree(predicted: Outcome, observed: Outcome, story: Story, hosts: ShootingRange) -> bool:
+    """Whether an outcome is what the model says; an unknown underlay address may be the host's."""
     if predicted.source in _UNKNOWN:
         passed = {step.host for step in story.steps}
         theirs = {address for name in passed for address in hosts.underlay[name]}
@@ -253,3 +249,24 @@ def agree(
             return False
         predicted = replace(predicted, source=observed.source)
     return predicted == observed
+
+
+class Told:
+    """Who was told of a refusal in a volley.
+
+    The kernel tells a source five times and then once a second (``ip_error`` in net/ipv4/route.c),
+    and nobody when it finds no way to the source (``icmp_route_lookup``, ``icmp6_send``). A neighbour
+    who is not there is told of when a timer ends, by then perhaps of others first. So only who finds
+    no route, on his own host, in his own name and for the first time, has to be told.
+    """
+
+    def __init__(self) -> None:
+        self._sources: set[tuple[str, str]] = set()
+
+    def may_be_silent(self, shot: Shot, story: Story) -> bool:
+        """Whether nobody has to be told of a refusal; asked once for each."""
+        key = (story.host, shot.packet.source)
+        again = key in self._sources
+        self._sources.add(key)
+        elsewhere = story.host != shot.start.host or shot.start.entry is Entry.PEER
+        return again or elsewhere or shot.forged or story.steps[-1].stage is Stage.DELIVER

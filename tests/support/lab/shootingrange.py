@@ -34,8 +34,13 @@ PODS: Final = 2
 """On each host."""
 OUTSIDE: Final = "outside"
 WIRE_PORT: Final = "wire"
-_ERRORS: Final = {"ipv4/icmp_ratemask": 0, "ipv6/icmp/ratelimit": 0}
-"""Every packet that is refused is told of: the kernel would be silent after a few a second."""
+_ERRORS: Final = {
+    # Who is refused is told, as far as can be set: the kernel is silent after a few a second.
+    "ipv4/icmp_ratemask": 0,
+    "ipv6/icmp/ratelimit": 0,
+    # What is too big for one is no news for the next: nothing is learned of a path's MTU.
+    "ipv6/route/mtu_expires": 0,
+}
 
 
 class PodPlace:
