@@ -16,7 +16,7 @@ from applier.paths import Paths
 from applier.pending.note import clear_reverted
 from applier.plan import Plan
 from applier.situation import Situation, look, look_again
-from applier.spare import find_known, spare
+from applier.spare import find_known, find_leaving, spare
 from applier.transition import carry_through, is_converged, make_plan
 from applier.vault import Vault
 from schemas.document import digest
@@ -159,13 +159,13 @@ def judge_deletions(situation: Situation, excused: Collection[PublicKey] = ()) -
 
     Objects that the kernel removes along with their link count too. Peers with these keys count
     neither as leaving nor as there: the rest is judged as if they had left before. Nor does what
-    nobody ever wanted.
+    nobody ever wanted. Chains that move to the other variant of iptables stay.
     """
-    known = [(kind.name, key) for kind, key, _ in find_known(situation, excused)]
-    leaving = sum(key not in situation.desired.get(kind, {}) for kind, key in known)
-    if leaving <= FEW or leaving * SHARE <= len(known):
+    known = sum(1 for _ in find_known(situation, excused))
+    leaving = sum(1 for _ in find_leaving(situation, excused))
+    if leaving <= FEW or leaving * SHARE <= known:
         return ""
-    return f"the plan removes {leaving} of {len(known)} objects, which is more than a fifth"
+    return f"the plan removes {leaving} of {known} objects, which is more than a fifth"
 
 
 def find_replaced(applied: ResolvedHost | None, resolved: ResolvedHost) -> set[PublicKey]:

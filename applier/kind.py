@@ -84,6 +84,10 @@ class Kind(ABC, Generic[V]):
         """Return what must be gone before this may be deleted."""
         return ()
 
+    def elsewhere(self, key: str) -> str:  # noqa: ARG002 - for overriding
+        """Return the key that an object has where it does the same in another place; or nothing."""
+        return ""
+
     def claim(self, value: V) -> str:  # noqa: ARG002 - for overriding
         """Name what only one object at a time can hold; empty when there is no such thing.
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from applier.diff import Observation, State
-from applier.errors import Unsupported
+from applier.errors import HostError, Unsupported
 from applier.host import Host
 from applier.keys import load_key
 from applier.kinds import KINDS
@@ -16,6 +16,7 @@ from applier.wanted import Scope, Wanted, derive_preshared_keys, refuse_another_
 from schemas.marks import CHAIN_PREFIX
 from schemas.problems import Problems
 from schemas.state import IptablesVariant, ResolvedHost, Value
+from schemas.values import PublicKey
 
 KUBERNETES_CHAINS: Final = (":KUBE-IPTABLES-HINT ", ":KUBE-KUBELET-CANARY ")
 """Made in the mangle table by the kubelet, in the variant that it uses (KEP 3178)."""
@@ -64,7 +65,11 @@ def look(  # noqa: PLR0913 - the last two have defaults
     desired = _desire(wanted, scope)
     last: State | None = desired
     if applied != resolved:
-        before = _want_last(host, applied, vault, paths, variant)
+        before = applied and want(
+            applied,
+            _derive_last(host, applied, vault, paths),
+            _choose_last_variant(view, applied, variant),
+        )
         last = _desire(before, scope) if before else None
     return Situation(
         desired=desired,
@@ -123,20 +128,27 @@ def _desire(wanted: Wanted, scope: Scope) -> State:
     return {kind.name: kind.desired(wanted, scope) for kind in KINDS}
 
 
-def _want_last(
-    host: Host, applied: ResolvedHost | None, vault: Vault, paths: Paths, variant: IptablesVariant
-) -> Wanted | None:
-    """Return what was wanted when the host last converged.
+def _derive_last(
+    host: Host, applied: ResolvedHost, vault: Vault, paths: Paths
+) -> dict[PublicKey, str]:
+    """Return the pre-shared keys of when the host last converged.
 
     An old epoch's master secret may be gone by now; that costs the exact cause of a change.
     """
-    if applied is None:
-        return None
     try:
-        keys = derive_preshared_keys(host, applied, vault, paths)
+        return derive_preshared_keys(host, applied, vault, paths)
     except Problems:
-        keys = {}
-    return want(applied, keys, variant)
+        return {}
+
+
+def _choose_last_variant(
+    view: View, applied: ResolvedHost, now: IptablesVariant
+) -> IptablesVariant:
+    """Return the variant of when the host last converged, or the one of now if none can tell."""
+    try:
+        return choose_variant(view, applied.host.firewall.iptables_variant)
+    except HostError:
+        return now
 
 
 def _observe(view: View, scope: Scope) -> Observation:

@@ -36,6 +36,16 @@ def find_known(
                 yield kind, key, value
 
 
+def find_leaving(
+    situation: Situation, excused: Collection[PublicKey] = ()
+) -> Iterator[tuple[AnyKind, str, KindValue]]:
+    """Yield what is known and wanted no more. What only moves to another place stays."""
+    for kind, key, value in find_known(situation, excused):
+        wanted = situation.desired.get(kind.name, {})
+        if key not in wanted and kind.elsewhere(key) not in wanted:
+            yield kind, key, value
+
+
 def _identify(key: str, value: KindValue) -> str:
     """Name an object as long as it lives: a peer's name tells its device when that is renamed."""
     return value.public_key if isinstance(value, DevicePeer) else key
@@ -51,10 +61,9 @@ def spare(situation: Situation, excused: Collection[PublicKey] = ()) -> Situatio
     last = situation.last or {}
     kept: dict[str, dict[str, KindValue]] = {kind.name: {} for kind in KINDS}
     held: set[str] = set()
-    for kind, key, value in find_known(situation, excused):
-        if key not in wanted.get(kind.name, {}):
-            kept[kind.name][key] = value
-            held |= _claims(kind, last.get(kind.name, {}).get(key, value))
+    for kind, key, value in find_leaving(situation, excused):
+        kept[kind.name][key] = value
+        held |= _claims(kind, last.get(kind.name, {}).get(key, value))
     if not held.isdisjoint(_all_claims(wanted)):
         return None
     desired = {name: {**wanted.get(name, {}), **values} for name, values in kept.items()}

@@ -97,7 +97,7 @@ class FirewallKind(Kind[Part]):
         """Load once per family and variant; within it each table is one transaction."""
         del scope
         failures: dict[str, HostError] = {}
-        for table, group in groupby(sorted(changes, key=_tool_of), key=_table_of):
+        for table, group in groupby(sorted(changes, key=_tool_of), key=lambda c: _table_of(c.key)):
             batch = tuple(group)
             before = ruleset_of({c.key: c.before for c in batch if c.before is not None})
             after = ruleset_of({c.key: c.after for c in batch if c.after is not None})
@@ -112,6 +112,14 @@ class FirewallKind(Kind[Part]):
         """Return our links: rules trust them by name, and a stranger may have the name."""
         del key, value
         return (Need("link"),)
+
+    def elsewhere(self, key: str) -> str:
+        """Return the key in the other variant: a chain that is wanted there only moves."""
+        table = _table_of(key)
+        other = (
+            IptablesVariant.LEGACY if table.variant is IptablesVariant.NFT else IptablesVariant.NFT
+        )
+        return f"{table._replace(variant=other).tool} {key.split(' ', 1)[1]}"
 
 
 FIREWALL: Final = FirewallKind()
@@ -151,8 +159,8 @@ def _tool_of(change: Change) -> str:
     return change.key.split(" ", 1)[0]
 
 
-def _table_of(change: Change) -> Table:
-    tool, variant = _tool_of(change).split("-")
+def _table_of(key: str) -> Table:
+    tool, variant = key.split(" ", 1)[0].split("-")
     return Table(IptablesVariant(variant), tool == _TOOLS[True])
 
 

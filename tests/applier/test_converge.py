@@ -30,7 +30,7 @@ from applier.fake import FakeHost
 from applier.host import Host, Link
 from applier.kinds import KINDS
 from applier.outcome import Result
-from applier.plan import Action, Plan
+from applier.plan import Action, Cause, Plan
 from schemas.document import digest, dump
 from schemas.problems import Problems
 from schemas.state import IptablesVariant
@@ -646,8 +646,17 @@ class TestVariants:
     def test_another_variant_in_the_document_moves_the_chains(self) -> None:
         scene = converged()
         scene.resolved = resolve_host(build_inventory(iptables_variant=IptablesVariant.LEGACY))
-        assert scene.converge().result is Result.CONVERGED
+        outcome = scene.converge(allow_mass_delete=False)
+        assert outcome.result is Result.CONVERGED
+        assert {change.cause for change in outcome.done} == {Cause.DESIRED}
         assert variants_of(scene) == {IptablesVariant.LEGACY}
+
+    def test_a_variant_that_is_gone_costs_only_the_cause(self) -> None:
+        before = build_inventory(iptables_variant=IptablesVariant.NFT)
+        scene = converged(Scene(resolve_host(before)))
+        scene.host.variants = (IptablesVariant.LEGACY,)
+        scene.resolved = resolve_host(build_inventory(iptables_variant=IptablesVariant.LEGACY))
+        assert scene.converge(allow_mass_delete=False).result is Result.CONVERGED
 
     def test_auto_passes_over_a_variant_that_the_kernel_lacks(self) -> None:
         scene = Scene(furnished=False)
@@ -681,6 +690,12 @@ class TestVariants:
 
     def test_an_unreadable_variant_that_is_not_used_stops_nobody(self) -> None:
         scene = Scene(resolve_host(build_inventory(iptables_variant=IptablesVariant.LEGACY)))
+        scene.host.unreadable.add(IptablesVariant.NFT)
+        assert scene.converge().result is Result.CONVERGED
+
+    def test_to_ask_for_a_variant_is_the_way_past_one_that_became_unreadable(self) -> None:
+        scene = converged()
+        scene.resolved = resolve_host(build_inventory(iptables_variant=IptablesVariant.LEGACY))
         scene.host.unreadable.add(IptablesVariant.NFT)
         assert scene.converge().result is Result.CONVERGED
 

@@ -8,6 +8,7 @@ from inventories import make_key
 from msgspec.structs import replace
 from scenes import (
     BRIDGE,
+    OVERLAYS,
     WG,
     Scene,
     build_inventory,
@@ -22,11 +23,14 @@ from applier.errors import HostError, Unobservable
 from applier.memory import load_applied
 from applier.outcome import Outcome, Result
 from applier.plan import Action, Plan
+from applier.situation import look
+from applier.spare import find_leaving
 from compiler.inventory import Inventory
 from schemas.state import IptablesVariant, ResolvedPeer
 from schemas.values import InterfaceAddress, Prefix, PublicKey
 
 OTHERS = tuple(f"node-{number}" for number in range(30))
+OURS = "WORMHOLE-"
 REFUSED = "the plan removes 20 of 64 objects, which is more than a fifth"
 
 
@@ -70,6 +74,16 @@ def with_peer(scene: Scene, name: str, **fields: object) -> None:
         key: replace(peer, **fields) for key, peer in scene.resolved.peers.items() if key == name
     }
     scene.resolved = replace(scene.resolved, peers=scene.resolved.peers | changed)
+
+
+def test_chains_that_move_to_the_other_variant_are_no_loss_and_move() -> None:
+    legacy = IptablesVariant.LEGACY
+    scene = shrunk(build_inventory(STAYING, iptables_variant=legacy))
+    outcome = keep(scene)
+    assert (outcome.refused, outcome.reverted) == (REFUSED, None)
+    assert len(live(scene)) == len(OTHERS)
+    there = {variant for (variant, _), tables in scene.host.tables.items() if OURS in tables.save()}
+    assert there == {legacy}
 
 
 def test_without_anything_else_to_do_nothing_is_written() -> None:
@@ -284,17 +298,14 @@ class TestStrangers:
         assert len(live(scene)) == 30
         assert scene.paths.applied not in scene.host.files
 
-    def test_chains_in_the_other_variant_count(self) -> None:
+    def test_chains_in_the_other_variant_count_where_none_is_wanted_in_this_one(self) -> None:
         scene = converged()
-        mesh = build_inventory(iptables_variant=IptablesVariant.LEGACY)
+        mesh = build_inventory(overlays=OVERLAYS[:1], iptables_variant=IptablesVariant.LEGACY)
         scene.resolved = resolve_host(mesh)
-        outcome = keep(scene)
-        assert outcome.refused
-        assert {change.kind for change in outcome.done} == {"firewall"}
-        assert {change.action for change in outcome.done} == {Action.CREATE}
-        assert scene.writes()
-        keep(scene)
-        assert scene.writes() == []
+        situation = look(scene.host, scene.resolved, scene.vault, scene.paths)
+        leaving = [key for kind, key, _ in find_leaving(situation) if kind.name == "firewall"]
+        assert {key.split(" ")[0] for key in leaving} == {"ip6tables-nft"}
+        assert "ip6tables-nft mangle WORMHOLE-GUARD" in leaving
 
 
 class TestFailures:
