@@ -93,19 +93,36 @@ def differences(
             else:
                 yield [(*at, key) if key in old else None, (*to, key) if key in new else None]
     elif isinstance(old, list) and isinstance(new, list):
-        went, came = [*range(len(old))], [*range(len(new))]
-        for index in range(len(old)):
-            if there := [number for number in came if new[number] == old[index]]:
-                went.remove(index)
-                came.remove(there[0])
-        if len(went) == len(came):
-            for before, after in zip(went, came, strict=True):
-                yield from differences(old[before], new[after], (*at, before), (*to, after))
-        else:
-            yield from ([(*at, index), None] for index in went)
-            yield from ([None, (*to, index)] for index in came)
+        pairs, went, came = align(old, new)
+        for before, after in pairs:
+            yield from differences(old[before], new[after], (*at, before), (*to, after))
+        yield from ([(*at, index), None] for index in went)
+        yield from ([None, (*to, index)] for index in came)
     else:
         yield [at, to]
+
+
+def align(old: list[Any], new: list[Any]) -> tuple[list[tuple[int, int]], list[int], list[int]]:
+    """Pair what is equal, then what has something in common, then what is as many; name the rest.
+
+    Lists are sorted, so an item's place says nothing: it may move because of another one.
+    """
+    pairs: list[tuple[int, int]] = []
+    went, came = [*range(len(old))], [*range(len(new))]
+    for alike in (lambda one, other: one == other, share):
+        for index in tuple(went):
+            if there := [number for number in came if alike(old[index], new[number])]:
+                pairs.append((index, there[0]))
+                went.remove(index)
+                came.remove(there[0])
+    if len(went) == len(came):
+        return [*pairs, *zip(went, came, strict=True)], [], []
+    return pairs, went, came
+
+
+def share(one: object, other: object) -> bool:
+    """Whether two are lists that share an item: the ranges of one IP family."""
+    return isinstance(one, list) and isinstance(other, list) and any(each in other for each in one)
 
 
 def names(found: tuple[Origin, ...], kind: str, members: set[str], field: Steps) -> bool:

@@ -116,7 +116,8 @@ def test_every_place_that_trace_names_is_explained(state: Path, wormhole: Wormho
             ("wireguard.mtu",),
             (
                 "state: 'wireguard.mtu': neither FILE:LINE as trace prints it, nor an address,"
-                " nor a document of this state; a path alone, such as wireguard.mtu, needs --host NODE"
+                " nor a document of this state; a path alone,"
+                " such as wireguard.mtu, needs --host NODE"
             ),
         ),
         (
