@@ -126,8 +126,11 @@ def _decrypt_of(
 def _take_from(
     machine: Machine, flight: Flight, sender: NodeName, around: Surroundings
 ) -> Fate | None:
-    if machine.tunnel not in machine.links:
-        step = f"lost: there is no {machine.tunnel}"
+    tunnel = machine.links.get(machine.tunnel)
+    if tunnel is None or not tunnel.up:
+        # A device that is down has closed its socket (``wg_stop``).
+        lack = f"there is no {machine.tunnel}" if tunnel is None else f"{machine.tunnel} is not up"
+        step = f"lost: {lack}"
         flight.trail.append((machine.name, Stage.DECRYPT, step, machine.at("wireguard")))
         return Fate.LOST
     return decrypt(machine, flight, sender) or receive(machine, flight, machine.tunnel, around)

@@ -2,13 +2,24 @@
 
 import pytest
 from msgspec.structs import replace
-from stories import OUTSIDE, POD_A, POD_B, A, change_host, decisions, ending, make_documents, send
+from stories import (
+    OUTSIDE,
+    POD_A,
+    POD_B,
+    A,
+    B,
+    change_host,
+    decisions,
+    ending,
+    make_documents,
+    send,
+)
 
 from review.model.network import build_network, replace_machines
 from review.model.packet import Entry
 from review.model.story import Fate, Stage
 from review.model.surroundings import Surroundings
-from review.model.variants import without_device
+from review.model.variants import with_device_down, without_device
 from schemas.state import Documents
 from schemas.values import InterfaceAddress
 
@@ -90,3 +101,14 @@ def test_ipv4_looks_for_a_way_before_it_doubts_the_source() -> None:
 
     assert ending(own) == (Fate.UNREACHABLE, A, "unreachable: 10.244.0.0/16, metric 4294967295")
     assert ending(foreign) == (Fate.DROPPED, A, "dropped: 192.0.2.1 is this host's own")
+
+
+def test_a_device_that_is_down_decrypts_nothing() -> None:
+    network = build_network(make_documents())
+    machine = with_device_down(network.machines[A], network.machines[A].tunnel)
+
+    story = send(
+        POD_B, POD_A, network=replace_machines(network, [machine]), entry=Entry.PEER, peer=B
+    )
+
+    assert ending(story) == (Fate.LOST, A, "lost: wormhole-wg0 is not up")
