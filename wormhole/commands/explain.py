@@ -31,8 +31,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "what",
         metavar="WHAT",
         nargs="+",
-        help="state/hosts/node-a.json:115, hosts/node-a.json wireguard.mtu, 10.244.1.10, or"
-        " 10.244.0.0/16.",
+        help="What to explain: state/hosts/node-a.json:115, hosts/node-a.json wireguard.mtu,"
+        " 10.244.1.10, or 10.244.0.0/16.",
     )
     parser.add_argument(
         "--inventory",
