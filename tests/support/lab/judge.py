@@ -256,10 +256,14 @@ def agree(predicted: Outcome, observed: Outcome, story: Story, hosts: ShootingRa
     return predicted == observed
 
 
+_LOCAL: Final = {Entry.POD, Entry.HOST}
+
+
 class Told:
     """Who was told of a refusal in a volley.
 
-    The kernel tells a source five times and then once a second (``ip_error`` in net/ipv4/route.c),
+    The kernel tells a source five times and then once a second (``ip_error`` in net/ipv4/route.c;
+    redirects count, and the same outsider was told of other meshes before this one),
     and nobody when it finds no way to the source (``icmp_route_lookup``, ``icmp6_send``). A
     neighbour who is missing is told of when a timer ends, perhaps of others first. So only who
     finds no route, on his own host, in his own name and for the first time, has to be told.
@@ -273,5 +277,5 @@ class Told:
         key = (story.host, shot.packet.source)
         again = key in self._sources
         self._sources.add(key)
-        elsewhere = story.host != shot.start.host or shot.start.entry is Entry.PEER
+        elsewhere = story.host != shot.start.host or shot.start.entry not in _LOCAL
         return again or elsewhere or shot.forged or story.steps[-1].stage is Stage.DELIVER
