@@ -112,7 +112,7 @@ def _masquerade(
 def recall(machine: Machine, flight: Flight) -> None:
     """Recognise a reply, and give it back the destination that was translated.
 
-    Before the routing decision: PREROUTING, ``nf_nat_manip_pkt``.
+    Before the routing decision: at PREROUTING and LOCAL_OUT, ``nf_nat_manip_pkt``.
     """
     connection = flight.memory.get(machine.name)
     flight.known = (
@@ -127,9 +127,13 @@ def recall(machine: Machine, flight: Flight) -> None:
 
 
 def remember(machine: Machine, flight: Flight, source: int) -> None:
-    """Remember a connection, as ``nf_conntrack_confirm`` does when its first packet leaves."""
+    """Remember a connection, as ``nf_conntrack_confirm`` does when its first packet leaves.
+
+    What leaves by loopback comes in again, and is known by then.
+    """
     if not flight.known:
-        flight.connections[machine.name] = Connection(source, flight.destination, flight.source)
+        seen = Connection(source, flight.destination, flight.source)
+        flight.connections.setdefault(machine.name, seen)
 
 
 _SAID = {

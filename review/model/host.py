@@ -37,7 +37,7 @@ def send(machine: Machine, flight: Flight, around: Surroundings) -> Fate | None:
     ``__ip_local_out``). The lookup after LOCAL_OUT (``ip_route_me_harder``) is for a destination
     or mark that a rule changed; none of ours does.
     """
-    flight.known = _is_known(machine, flight)
+    recall(machine, flight)
     own = machine.own[flight.ipv6].get(flight.destination)
     if own is not None and own.scope is not Scope.BROADCAST:
         note_own(machine, flight, own)
@@ -79,16 +79,6 @@ def receive(
             machine, flight, device, around
         )
     return _forward(machine, flight, device, around)
-
-
-def _is_known(machine: Machine, flight: Flight) -> bool:
-    """Whether a process answers a packet that came to it."""
-    connection = flight.memory.get(machine.name)
-    return (
-        connection is not None
-        and connection.seen_source == flight.destination
-        and connection.destination == flight.source
-    )
 
 
 def _find_exit(machine: Machine, flight: Flight) -> InterfaceName | None:

@@ -16,10 +16,11 @@ from stories import (
 )
 
 from review.model.network import build_network, replace_machines
-from review.model.packet import Entry
+from review.model.packet import Entry, Packet, Start
 from review.model.story import Fate, Stage
 from review.model.surroundings import Surroundings
 from review.model.variants import with_device_down, without_device
+from review.model.walk import walk_both_ways
 from schemas.state import Documents
 from schemas.values import InterfaceAddress
 
@@ -112,3 +113,14 @@ def test_a_device_that_is_down_decrypts_nothing() -> None:
     )
 
     assert ending(story) == (Fate.LOST, A, "lost: wormhole-wg0 is not up")
+
+
+def test_a_host_that_is_masqueraded_to_itself_gets_the_answer() -> None:
+    packet = Packet(source="10.244.1.1", destination="192.0.2.1")
+    start = Start(host=A, entry=Entry.HOST)
+
+    asked, answer = walk_both_ways(build_network(make_documents()), packet, start)
+
+    assert asked.arrived.source == "192.0.2.1"
+    assert answer is not None
+    assert (answer.fate, answer.arrived.destination) == (Fate.DELIVERED, "10.244.1.1")
