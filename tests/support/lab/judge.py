@@ -263,7 +263,7 @@ class Told:
     """Who was told of a refusal in a volley.
 
     The kernel tells a source five times and then once a second (``ip_error`` in net/ipv4/route.c;
-    redirects count, and the same outsider was told of other meshes before this one),
+    whoever is outside was told of other meshes before this one),
     and nobody when it finds no way to the source (``icmp_route_lookup``, ``icmp6_send``). A
     neighbour who is missing is told of when a timer ends, perhaps of others first. So only who
     finds no route, on his own host, in his own name and for the first time, has to be told.

@@ -43,6 +43,10 @@ _ERRORS: Final = {
 }
 
 
+_NO_REDIRECTS: Final = {f"ipv4/conf/{name}/send_redirects": 0 for name in ("all", "default", ETH)}
+"""Advice about shorter ways uses up what the kernel allows itself of refusals."""
+
+
 class PodPlace:
     """A pod: its namespace, and what sends from it."""
 
@@ -115,7 +119,7 @@ class ShootingRange:
     def _make_host(self, name: NodeName) -> None:
         host = self.lab.add_host(name, len(self.hosts) + 1)
         net = self._own_net(Net.enter(name, host.pid))
-        net.set_parameters(_ERRORS)
+        net.set_parameters({**_ERRORS, **_NO_REDIRECTS})
         host.run("nft", "-f", "-", stdin=RULES)
         self._listen(net)
         add_errors(self.ears, net)
