@@ -34,6 +34,11 @@ test: system kernel mermaid ## Run all tests; a tier that cannot run here says w
 	@$(MAKE) -s $(INSTALLED)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+SHOTS ?= 12000
+.PHONY: agreement
+agreement: system $(INSTALLED) ## Hold the packet model to real kernels: SHOTS packets, a quarter of an hour
+	@WORMHOLE_SHOTS=$(SHOTS) $(BIN)/python -m pytest -q -s tests/kernel/test_model_agreement.py
+
 .PHONY: check
 check: $(INSTALLED) ## Lint, types, import contracts
 	@$(BIN)/ruff format --check --quiet .
