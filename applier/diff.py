@@ -1,6 +1,6 @@
 """Desired and observed state to a plan: the one function that decides. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from applier.kind import AnyKind, Difference, KindValue, Need
@@ -52,12 +52,29 @@ class _Differ:
                 self._waiting |= {Need(kind.name, key), Need(kind.name)}
                 yield self._conflict(kind, key, wanted.get(key), note)
             blocked = {kind.claim(wanted[key]) for key in there.foreign if key in wanted} - {""}
-            for key in (key for key in there.owned if key not in wanted):
+            left_over = [key for key in there.owned if key not in wanted]
+            if left_over and kind.as_one and self._must_wait(kind, wanted):
+                yield from self._explain(kind, left_over, there.owned)
+                left_over = []
+            for key in left_over:
                 if not self._is_kept(kind, key, there.owned[key], blocked):
                     yield from self._compare_one(kind, key, None, there.owned[key])
             for key, value in wanted.items():
                 if key not in there.foreign and self._may_be_made(kind, key, value):
                     yield from self._compare_one(kind, key, value, there.owned.get(key))
+
+    def _must_wait(self, kind: AnyKind, wanted: Mapping[str, KindValue]) -> bool:
+        return any(
+            not self._waiting.isdisjoint(kind.needs(key, value)) for key, value in wanted.items()
+        )
+
+    def _explain(
+        self, kind: AnyKind, keys: Iterable[str], owned: Mapping[str, KindValue]
+    ) -> Iterator[Change]:
+        """Name what stays and does not go by itself once the rest is made."""
+        for key in keys:
+            if note := kind.explain_leftover(key, owned[key]):
+                yield self._conflict(kind, key, None, note)
 
     def _is_kept(self, kind: AnyKind, key: str, value: KindValue, blocked: set[str]) -> bool:
         """Whether an unwanted object stays: its successor waits, or it lives on one that stays.

@@ -40,6 +40,8 @@ class Kind(ABC, Generic[V]):
     name: ClassVar[str]
     value_type: ClassVar[Any]
     """The type of ``before`` and ``after``, for reading a plan back."""
+    as_one: ClassVar[bool] = False
+    """Whether what is unwanted stays while something wanted cannot be made."""
 
     @abstractmethod
     def desired(self, wanted: Wanted, scope: Scope) -> dict[str, V]:
@@ -83,6 +85,13 @@ class Kind(ABC, Generic[V]):
     def outlives(self, key: str, value: V) -> tuple[Need, ...]:  # noqa: ARG002 - for overriding
         """Return what must be gone before this may be deleted."""
         return ()
+
+    def explain_leftover(self, key: str, value: V) -> str:  # noqa: ARG002 - for overriding
+        """Say what to do about an unwanted object that has to stay; empty when it goes by itself.
+
+        Only of kinds that change :attr:`as_one`.
+        """
+        return ""
 
     def elsewhere(self, key: str) -> str:  # noqa: ARG002 - for overriding
         """Return the key that an object has where it does the same in another place; or nothing."""

@@ -25,12 +25,19 @@ from renderers.iptables import (
     transaction,
     write,
 )
+from schemas.marks import CHAIN_PREFIX
 from schemas.state import IptablesVariant, Position
 
 _MISPLACED: Final = {
     Position.FIRST: "stands behind foreign rules that could let a packet pass it by",
     Position.LAST: "stands before foreign rules that could refuse what it accepts",
 }
+
+_OLD_CHAIN: Final = f"{CHAIN_PREFIX}ANTISPOOFING"
+_OLD_WORMHOLE: Final = (
+    "of the Wormhole of 2019, whose rules still call it; docs/migrate.md ('Without a reboot') says"
+    " how to remove both"
+)
 
 _TOOLS: Final = {False: "iptables", True: "ip6tables"}
 
@@ -55,6 +62,7 @@ class FirewallKind(Kind[Part]):
 
     name: ClassVar[str] = "firewall"
     value_type: ClassVar[object] = Part
+    as_one: ClassVar[bool] = True
 
     def desired(self, wanted: Wanted, scope: Scope) -> dict[str, Part]:
         """Return the chains and jumps of both families, in the variant of this host."""
@@ -112,6 +120,11 @@ class FirewallKind(Kind[Part]):
         """Return our links: rules trust them by name, and a stranger may have the name."""
         del key, value
         return (Need("link"),)
+
+    def explain_leftover(self, key: str, value: Part) -> str:
+        """Name the old program's chain, which its rules call until somebody removes both."""
+        del key
+        return _OLD_WORMHOLE if isinstance(value, OwnedChain) and value.name == _OLD_CHAIN else ""
 
     def elsewhere(self, key: str) -> str:
         """Return the key in the other variant: a chain that is wanted there only moves."""

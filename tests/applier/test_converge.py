@@ -277,6 +277,47 @@ class TestConflicts:
         assert scene.converge(allow_mass_delete=True).result is Result.CONVERGED
         assert WG not in scene.host.network.links
 
+    @pytest.mark.parametrize("variant", [IptablesVariant.NFT, IptablesVariant.LEGACY])
+    def test_a_chain_of_the_old_wormhole_that_is_still_called_is_a_conflict(
+        self, variant: IptablesVariant
+    ) -> None:
+        """Its link has our name, so the rules that call the chain have to wait, and so has it."""
+        scene = Scene(resolve_host(build_inventory(iptables_variant=variant)))
+        scene.host.network.add_link(Link(name=WG, kind="tun", group=0, mtu=1500, up=True))
+        tables = scene.host.tables[variant, False]
+        tables.restore(OLD_RULES, lambda: None)
+        rules = tables.save()
+
+        outcome = scene.converge()
+
+        assert (outcome.result, outcome.reverted) == (Result.CONFLICT, None)
+        assert "guard" in {change.kind for change in outcome.done}
+        notes = {change.key: change.note for change in outcome.left.conflicts}
+        assert notes.keys() == {WG, f"iptables-{variant} filter WORMHOLE-ANTISPOOFING"}
+        assert "docs/migrate.md" in notes[f"iptables-{variant} filter WORMHOLE-ANTISPOOFING"]
+        assert tables.save() == rules
+        scene.writes()
+        assert scene.converge().result is Result.CONFLICT
+        assert scene.writes() == []
+
+        scene.host.delete_link(WG)
+        assert scene.converge().result is Result.CONVERGED
+        assert "ANTISPOOFING" not in tables.save()
+
+    def test_rules_that_are_left_over_wait_with_those_that_replace_them(self) -> None:
+        scene = Scene()
+        scene.host.network.add_link(Link(name=WG, kind="veth", group=0, mtu=1500, up=True))
+        tables = scene.host.tables[IptablesVariant.NFT, False]
+        tables.restore(OLD_RULES.replace("ANTISPOOFING", "MINE"), lambda: None)
+        rules = tables.save()
+        outcome = scene.converge()
+        assert outcome.result is Result.CONFLICT
+        assert [each.key for each in outcome.left.conflicts] == [WG]
+        assert tables.save() == rules
+        scene.host.delete_link(WG)
+        assert scene.converge().result is Result.CONVERGED
+        assert "WORMHOLE-MINE" not in tables.save()
+
     def test_a_foreign_route_inside_the_overlay_is_shown_and_left(self) -> None:
         scene = converged()
         scene.host.network.add_route(route("10.244.5.0/24", gateway="192.0.2.77"))
@@ -619,6 +660,17 @@ class TestFailures:
 def attempt_of(scene: Scene) -> list[str]:
     """Return the line of the note that a failed attempt leaves."""
     return [line for line in dump_all(scene.host).splitlines() if "attempted.json" in line]
+
+
+OLD_RULES = """\
+*filter
+:WORMHOLE-ANTISPOOFING - [0:0]
+-A FORWARD -s 10.244.0.0/16 -m comment --comment "wormhole: check" -j WORMHOLE-ANTISPOOFING
+-A INPUT -s 10.244.0.0/16 -m comment --comment "wormhole: check" -j WORMHOLE-ANTISPOOFING
+-A WORMHOLE-ANTISPOOFING -m comment --comment "wormhole: drop spoofed traffic" -j DROP
+COMMIT
+"""
+"""What the Wormhole of 2019 leaves in the filter table."""
 
 
 class TestVariants:

@@ -1,5 +1,6 @@
 """What docs/migrate.md, docs/install.md and docs/operate.md let people type does what they say."""
 
+import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,6 +80,12 @@ done; done
 """So that tables are there before and after, and somebody else's chain to leave alone."""
 
 
+def without_comments(saved: str) -> list[str]:
+    """Return what ``iptables-save`` printed without the time and the counters."""
+    lines = (re.sub(r"\[\d+:\d+\]", "", line) for line in saved.splitlines())
+    return [line for line in lines if not line.startswith("#")]
+
+
 @pytest.fixture
 def lab(laboratory: type[Lab]) -> Iterator[Lab]:
     with laboratory() as lab:
@@ -135,17 +142,30 @@ def test_a_node_that_has_changed_sends_nothing_over_flannel_any_more(
     assert after.in_clear({PORT}) == ()
 
 
-def test_an_agent_changes_nothing_on_a_host_of_the_old_wormhole(host: LabHost, mesh: Mesh) -> None:
-    host.sh(OLD)
+@pytest.mark.parametrize("variant", ["nft", "legacy"])
+def test_what_the_old_wormhole_left_is_named_and_all_else_is_done(
+    host: LabHost, mesh: Mesh, variant: str
+) -> None:
+    tool = f"iptables-{variant}"
+    empty = snapshot(host)
+    host.sh(OLD.replace("iptables", tool))
     host.settle()
-    before = snapshot(host)
+    rules = host.sh(f"{tool}-save")
 
-    said = mesh.apply(host, expect=6)
+    said = mesh.apply(host, expect=4)
 
     assert "conflict  wormhole-wg0" in said.stdout
     assert "conflict  wormhole-br0" in said.stdout
-    assert "delete firewall iptables-nft filter WORMHOLE-ANTISPOOFING" in said.stderr
-    assert differences(before, snapshot(host)) == ""
+    assert f"conflict  {tool} filter WORMHOLE-ANTISPOOFING" in said.stdout
+    assert "docs/migrate.md" in said.stdout
+    assert without_comments(host.sh(f"{tool}-save")) == without_comments(rules)
+    assert "unreachable 10.244.0.0/16" in host.sh("ip route show metric 4294967295")
+    assert {change["action"] for change in mesh.plan_json(host)["changes"]} == {"conflict"}
+
+    host.sh(CLEAN_OLD.replace("iptables", tool))
+    mesh.apply(host)
+    host.wormhole("destroy", expect=0)
+    assert differences(empty, snapshot(host)) == ""
 
 
 def test_leftovers_of_the_old_wormhole_are_gone_when_they_are_cleaned(
