@@ -147,7 +147,7 @@ def _identify(item: object) -> object:
         case Chain():
             return item.name
         case Route():
-            return item.destination, item.metric
+            return item.destination, item.metric, item.type
         case dict():
             return next((f"{name}={item[name]}" for name in _NAMES if name in item), "object")
         case list():

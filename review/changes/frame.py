@@ -12,8 +12,9 @@ from typing import Final
 from msgspec.structs import replace
 
 from schemas.document import host_file_name
+from schemas.ranges import find_range
 from schemas.state import Documents, HostState, MeshState, PeerGroup
-from schemas.values import NodeName, Prefix, PublicKey
+from schemas.values import NodeName, Prefix, PublicKey, is_ipv6
 
 MESH_FILE: Final = "mesh.json"
 
@@ -33,6 +34,7 @@ class Frame:
         self.new = new
         self.renamed: dict[NodeName, NodeName] = _find_renamed(old, new)
         """New name to old name."""
+        self._stranding: dict[tuple[Prefix, frozenset[Prefix]], bool] = {}
         self.old: Documents = _rename(old, {was: now for now, was in self.renamed.items()})
 
     @cached_property
@@ -74,6 +76,16 @@ class Frame:
     def new_owners(self) -> dict[Prefix, NodeName]:
         """Each pod CIDR's node, afterwards."""
         return _owners_of(self.new_pods)
+
+    def strands(self, lost: Prefix, ways: frozenset[Prefix]) -> bool:
+        """Whether a prefix has pods, afterwards, that none of some other prefixes holds."""
+        key = lost, ways
+        if key not in self._stranding:
+            inside = [pods for pods in self.new_owners if _lies_in(pods, lost)]
+            self._stranding[key] = any(
+                not any(_lies_in(pods, way) for way in ways) for pods in inside
+            )
+        return self._stranding[key]
 
     @cached_property
     def old_seers(self) -> Seers:
@@ -138,3 +150,11 @@ def _seers_of(hosts: Mapping[NodeName, HostState], staying: frozenset[NodeName])
         for group in hosts[name].wireguard.peer_groups:
             seers.setdefault(group, set()).add(name)
     return {group: frozenset(names) for group, names in seers.items()}
+
+
+def _lies_in(prefix: Prefix, other: Prefix) -> bool:
+    """Whether all of a prefix is in another; not where one is misspelt."""
+    inner, outer = find_range(prefix), find_range(other)
+    if is_ipv6(prefix) is not is_ipv6(other) or isinstance(inner, str) or isinstance(outer, str):
+        return False
+    return outer[0] <= inner[0] and inner[1] <= outer[1]

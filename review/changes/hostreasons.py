@@ -9,6 +9,7 @@ from review.changes.pair import Pair
 from review.changes.reason import Reason, tell
 from review.changes.review import Cause
 from review.changes.rulereasons import explain_chain, explain_rule
+from schemas.state import Bridge, WireGuard
 from schemas.values import Prefix
 
 _FORWARDING: Final = {"net.ipv4.ip_forward": False, "net.ipv6.conf.all.forwarding": True}
@@ -18,7 +19,6 @@ _FIELDS: Final[dict[Path, Cause]] = {
     ("mesh",): Cause.MESH,
     ("wireguard", "listenPort"): Cause.LISTEN_PORT,
     ("wireguard", "mtu"): Cause.MTU,
-    ("bridge", "mtu"): Cause.MTU,
     ("wireguard", "persistentKeepalive"): Cause.KEEPALIVE,
     ("wireguard", "presharedKeyEpoch"): Cause.EPOCH,
     ("wireguard", "interface"): Cause.INTERFACE,
@@ -47,11 +47,20 @@ def _explain_link(pair: Pair, delta: Delta) -> Reason | None:
             return Reason(Cause.KEY, pair.name)
         case ("bridge", "mac"):
             return _explain_name(pair, delta) or _explain_mesh_name(pair)
+        case ("bridge", "mtu"):
+            return _follow_mtu(delta, pair.old.host.wireguard, pair.new.host.wireguard)
         case (_, "addresses", int()):
             prefix = pair.find_pod_cidr(delta)
             return explain_prefix(pair.frame, pair.name, prefix) if prefix else None
         case _:
             return None
+
+
+def _follow_mtu(delta: Delta, old: WireGuard | Bridge, new: WireGuard | Bridge) -> Reason | None:
+    """Return the MTU's reason where it is another link's; what is JSON may be no number."""
+    if (repr(delta.before), repr(delta.after)) != (repr(old.mtu), repr(new.mtu)):
+        return None
+    return Reason(Cause.MTU, before=tell(delta.before), after=tell(delta.after))
 
 
 def _explain_mesh_name(pair: Pair) -> Reason | None:
@@ -100,8 +109,8 @@ def _explain_cni(pair: Pair, delta: Delta) -> Reason | None:
             return Reason(Cause.CNI, "file", before, after)
         case ("config", "cniVersion") if before and after:
             return Reason(Cause.CNI, "version", before, after)
-        case ("config", "plugins", int(), "mtu") if before and after:
-            return Reason(Cause.MTU, before=before, after=after)
+        case ("config", "plugins", int(), "mtu"):
+            return _follow_mtu(delta, pair.old.host.bridge, pair.new.host.bridge)
         case ("config", "plugins", int(), "bridge") if (before, after) == pair.bridges:
             return Reason(Cause.BRIDGE, before=before, after=after)
         case ("config", "plugins", int(), "ipam", *_):

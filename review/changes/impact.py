@@ -1,8 +1,8 @@
 """A difference to what each host notices of it, in the words of the applier's plans.
 
 The figures are those of ``applier/kinds``, which this room does not know; a test holds the two
-together. One is worse here: an address that leaves the bridge costs an applier nothing, and the
-pods behind it their gateway.
+together. Some are worse here: an address that leaves the bridge costs an applier nothing, and the
+pods behind it their gateway; what is changed by hand may stop traffic that nobody plans for.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,6 +11,7 @@ from typing import Final
 from review.changes.delta import Delta
 from review.changes.frame import MESH_FILE, Frame
 from review.changes.review import Impact
+from review.changes.stopping import may_stop
 from schemas.values import NodeName
 
 RANKS: Final = {impact: rank for rank, impact in enumerate(Impact)}
@@ -21,16 +22,24 @@ def worst(impacts: Iterable[Impact]) -> Impact:
     return max(impacts, key=RANKS.__getitem__, default=Impact.HITLESS)
 
 
-def find_touched(frame: Frame, deltas: Iterable[Delta]) -> dict[NodeName, Impact]:
-    """Return the hosts of both states that differences touch, sorted, and what each notices."""
+def find_touched(
+    frame: Frame, deltas: Iterable[Delta], *, explained: bool
+) -> dict[NodeName, Impact]:
+    """Return the hosts of both states that differences touch, sorted, and what each notices.
+
+    ``explained`` is whether another change is why they are there.
+    """
     touched: dict[NodeName, Impact] = {}
     far: dict[tuple[frozenset[NodeName], Impact], set[NodeName]] = {}
     for delta in deltas:
         if delta.file != MESH_FILE:
             name = frame.files[delta.file]
             if name in frame.staying:
-                _note(touched, name, impact_on_host(delta))
+                stops = may_stop(frame, name, delta, explained=explained)
+                _note(touched, name, Impact.DISRUPTIVE if stops else impact_on_host(delta))
             continue
+        if owner := _find_losing(frame, delta):
+            _note(touched, owner, Impact.DISRUPTIVE)
         for seers, peers, impact in _find_seers(frame, delta):
             far.setdefault((seers, impact), set()).update(peers)
     for (seers, impact), peers in far.items():
@@ -70,6 +79,17 @@ def _find_seers(
             yield _seers(frame, group, gone=False), (NodeName(name),), Impact.HITLESS
         case _:
             return
+
+
+def _find_losing(frame: Frame, delta: Delta) -> NodeName | None:
+    """Return the host of both states from whose pods nobody takes packets any more."""
+    match delta.path:
+        case ("peerGroups", str(), str(name), "allowedIPs", int()) if delta.goes:
+            owner = NodeName(name)
+            kept = delta.value in frame.new_pods.get(owner, ())
+            return owner if owner in frame.staying and not kept else None
+        case _:
+            return None
 
 
 def _of_peer(delta: Delta) -> Impact:

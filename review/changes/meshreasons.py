@@ -52,8 +52,6 @@ def _explain_peer(frame: Frame, name: NodeName, delta: Delta) -> Reason | None:
         return Reason(Cause.JOIN, name)
     if delta.goes and name not in frame.new_nodes:
         return Reason(Cause.LEAVE, name)
-    if name in frame.renamed:
-        return Reason(Cause.RENAME, name, frame.renamed[name])
     return None
 
 

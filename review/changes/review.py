@@ -22,8 +22,14 @@ class Impact(StrEnum):
 
 
 class Cause(StrEnum):
-    """What an entry is about, in the order in which entries of one impact are told."""
+    """What an entry is about, in the order in which entries of one impact are told.
 
+    What nothing explains comes first: lists of entries are cut, and it must not be what is cut off.
+    """
+
+    FIREWALL = "firewall"
+    OTHER = "other"
+    """No rule knows this difference: it is shown as it stands in the documents."""
     JOIN = "join"
     LEAVE = "leave"
     RENAME = "rename"
@@ -44,9 +50,6 @@ class Cause(StrEnum):
     CNI = "CNI"
     SYSCTL = "sysctl"
     MESH = "mesh"
-    FIREWALL = "firewall"
-    OTHER = "other"
-    """No rule knows this difference: it is shown as it stands in the documents."""
 
 
 class Action(StrEnum):

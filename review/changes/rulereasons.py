@@ -6,7 +6,7 @@ nobody's consequence, and are told by themselves.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from review.changes.delta import Delta
 from review.changes.meshreasons import explain_prefix
@@ -23,11 +23,13 @@ _MULTICAST = frozenset({"224.0.0.0/4", "ff00::/8"})
 
 
 def explain_chain(pair: Pair, family: str, delta: Delta) -> Reason:
-    """Return why a whole chain comes or goes: the overlay uses its IP family, or no longer does."""
+    """Return why a whole chain comes or goes: mostly with an IP family of the overlay."""
     ipv6 = family == "ipv6"
     if pair.old.has_overlay(ipv6=ipv6) is not pair.new.has_overlay(ipv6=ipv6):
         return pair.overlay_reason
     chain: Chain = delta.value
+    if (pair.new if delta.goes else pair.old).chain(family, chain.name) == chain:
+        return Reason(Cause.FIREWALL, family, before=(), after=())  # it has another place
     rules = tuple(map(spell_rule, chain.rules))
     sides = (rules, None) if delta.goes else (None, rules)
     return Reason(Cause.FIREWALL, f"{family} {chain.name}", *sides)
@@ -49,13 +51,23 @@ def explain_rule(pair: Pair, family: str, index: int, delta: Delta) -> Reason | 
 
 def explain_rest(pair: Pair, family: str, index: int, deltas: Iterable[Delta]) -> Reason:
     """Return how a chain differs apart from what is explained, so that hosts can share it."""
-    lost: Counter[Pattern] = Counter()
-    gained: Counter[Pattern] = Counter()
+    lost: Counter[Rule] = Counter()
+    gained: Counter[Rule] = Counter()
     for delta in deltas:
-        view, side = (pair.old, lost) if delta.goes else (pair.new, gained)
-        side[view.values.pattern(delta.value)] += 1
-    told = (tuple(sorted(map(_spell, side.elements()))) for side in (lost - gained, gained - lost))
+        (lost if delta.goes else gained)[delta.value] += 1
+    old, new = pair.old.values, pair.new.values
+    less, more = [*(lost - gained).elements()], [*(gained - lost).elements()]
+    # The same words on both sides would tell nothing: there the values are what differs.
+    both = {old.pattern(rule) for rule in less} & {new.pattern(rule) for rule in more}
+    told = (
+        tuple(sorted(_tell_rule(rule, values.pattern(rule), both) for rule in rules))
+        for rules, values in ((less, old), (more, new))
+    )
     return Reason(Cause.FIREWALL, f"{family} {pair.old.chains(family)[index].name}", *told)
+
+
+def _tell_rule(rule: Rule, pattern: Pattern, exactly: Collection[Pattern]) -> str:
+    return spell_rule(rule) if pattern in exactly else _spell(pattern)
 
 
 def _candidates(pair: Pair, rule: Rule, *, gone: bool) -> Iterator[tuple[Prefix | None, Reason]]:

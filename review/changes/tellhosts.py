@@ -18,7 +18,9 @@ from schemas.state import MeshState
 from schemas.values import is_ipv6
 
 _SHOWN: Final = 3
+_SHOWN_RULES: Final = 2
 _OFF: Final = "off"
+_WITH_MTU: Final = {"wireguard": "the device", "bridge": "the bridge", "cni": "the CNI file"}
 _FAMILIES: Final = {"ipv4": "IPv4", "ipv6": "IPv6"}
 
 
@@ -50,7 +52,9 @@ def tell_mtu(topic: Topic) -> Told:
     was, now = topic.reason.before, topic.reason.after
     falls = int(str(now)) < int(str(was))
     title = f"tunnel MTU {'falls' if falls else 'rises'} from {was} to {now}{topic.where}"
-    change = "change the device, the bridge and the CNI file in place"
+    touched = {str(delta.path[0]) for delta in topic.deltas}
+    what = [name for part, name in _WITH_MTU.items() if part in touched]
+    change = f"change {list_all(what)} in place"
     who = topic.say_there(change, change.replace("change", "changes", 1))
     return title, f"{_why_mtu(topic)}{who}; running pods keep theirs"
 
@@ -176,8 +180,11 @@ def tell_mesh(topic: Topic) -> Told:
 def tell_firewall(topic: Topic) -> Told:
     """Tell of rules that no other change explains."""
     family, _, chain = topic.reason.subject.partition(" ")
-    name = f"{_FAMILIES[family]} chain {chain}"
     before, after = topic.reason.before, topic.reason.after
+    if not chain:
+        title = f"{_FAMILIES[family]} chains are called in another order{topic.where}"
+        return title, f"{topic.say_there('load')} them anew"
+    name = f"{_FAMILIES[family]} chain {chain}"
     if before is None or after is None:
         what = "is new" if before is None else "is gone"
         return f"{name} {what}{topic.where}", _gain_and_lose(topic)
@@ -187,7 +194,7 @@ def tell_firewall(topic: Topic) -> Told:
         return f"{title}{topic.where}", f"{topic.say_there('load')} it anew"
     said = [f"gains '{rule}'" for rule in gained] + [f"loses '{rule}'" for rule in lost]
     title = f"{name} changes by {count(len(said), 'rule')}{topic.where}"
-    return title, f"no other change explains it: it {list_some(said, 1)}"
+    return title, f"no other change explains it: it {list_some(said, _SHOWN_RULES)}"
 
 
 def tell_other(topic: Topic) -> Told:

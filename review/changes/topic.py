@@ -22,6 +22,8 @@ _ONE_BY_ONE: Final = frozenset(
 )
 """Told in an entry each while there are few."""
 _FEW: Final = 3
+_BY_HAND: Final = frozenset({Cause.FIREWALL, Cause.OTHER, Cause.SYSCTL})
+"""What no other change explains."""
 
 
 class Topic:
@@ -47,7 +49,8 @@ class Topic:
     @cached_property
     def hosts(self) -> Mapping[NodeName, Impact]:
         """The hosts of both states that it touches, and what they notice."""
-        return find_touched(self.frame, self.deltas)
+        explained = self.reason.cause not in _BY_HAND
+        return find_touched(self.frame, self.deltas, explained=explained)
 
     @cached_property
     def others(self) -> int:

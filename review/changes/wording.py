@@ -1,12 +1,13 @@
 """Numbers, names and values to the words that sentences about changes are made of."""
 
 import json
-from collections.abc import Collection, Sequence
-from typing import Final
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
 
 import msgspec
 
-from schemas.state import Rule
+from schemas.state import Peer, Route, Rule
 
 _SPELT: Final = 60
 """Characters of a value that stand in a sentence."""
@@ -55,19 +56,12 @@ def each(numbers: Collection[int], noun: str) -> str:
 def spell_value(value: object) -> str:
     """Return a value of a document as a person writes it, on one line."""
     plain = msgspec.to_builtins(value)
-    match plain:
-        case str():
-            return plain
-        case {"verdict": _, "comment": _}:
-            return spell_rule(msgspec.convert(plain, Rule))
-        case {"destination": destination, "type": kind, "metric": metric}:
-            device = f" out {plain['device']}" if "device" in plain else ""
-            return f"{kind} {destination}{device} metric {metric}"
-        case {"publicKey": key, "allowedIPs": [*prefixes]}:
-            where = f"at {plain['endpoint']}" if "endpoint" in plain else "without an endpoint"
-            return f"{', '.join(prefixes)} {where}, key {key}"
-        case _:
-            return json.dumps(plain, sort_keys=True)
+    if isinstance(plain, str):
+        return plain
+    for kind, spell in _SPELLINGS.items():
+        with suppress(msgspec.ValidationError):  # it is something else, perhaps much alike
+            return spell(msgspec.convert(plain, kind))
+    return json.dumps(plain, sort_keys=True)
 
 
 def shorten(text: str) -> str:
@@ -86,3 +80,20 @@ def spell_rule(rule: Rule) -> str:
         "TCP SYN" if rule.tcp_syn else "",
     )
     return f"{' '.join(filter(None, parts))} ({rule.comment})"
+
+
+def _spell_route(route: Route) -> str:
+    device = f" out {route.device}" if route.device else ""
+    return f"{route.type} {route.destination}{device} metric {route.metric}"
+
+
+def _spell_peer(peer: Peer) -> str:
+    where = f"at {peer.endpoint}" if peer.endpoint else "without an endpoint"
+    return f"{', '.join(peer.allowed_ips)} {where}, key {peer.public_key}"
+
+
+_SPELLINGS: Final[Mapping[type, Callable[[Any], str]]] = {
+    Rule: spell_rule,
+    Route: _spell_route,
+    Peer: _spell_peer,
+}

@@ -158,11 +158,11 @@ def test_a_hole_in_the_firewall_does_not_hide_behind_a_change_that_it_looks_like
     grown = change_mesh(overlay_cidrs=(Prefix("10.244.0.0/16"), Prefix("10.250.0.0/16")))
     new = with_host(compile_mesh(grown(begin())), "node-b", open_the_guard)
     assert sentences(compile_mesh(begin()), new) == [
-        "overlay grows by 10.250.0.0/16: 4 hosts gain 2 routes and 10 rules (hitless)",
         (
             "IPv4 chain guard changes by 1 rule on node-b: no other change explains it: it gains"
             " 'return to the overlay (oh)' (hitless)"
         ),
+        "overlay grows by 10.250.0.0/16: 4 hosts gain 2 routes and 10 rules (hitless)",
     ]
 
 
