@@ -244,6 +244,47 @@ def test_a_node_that_joins_meanwhile_is_waited_for(cluster: Cluster, wormhole: W
     assert (code, "2/5  all 4 nodes hold 2026-11-22\n" in out) == (0, True)
 
 
+@pytest.mark.parametrize("lost", [("node-b",), ("node-a", "node-b", "node-c")])
+def test_nodes_whose_mesh_nodes_were_deleted_are_waited_for(
+    cluster: Cluster, wormhole: Wormhole, lost: tuple[str, ...]
+) -> None:
+    """Right after ``kubectl delete meshnodes``: their agents publish them again."""
+    for name in lost:
+        del cluster.objects[f"{MESH_NODES}/{name}"]
+
+    def publish() -> None:
+        if cluster.now < 8:
+            assert cluster.epoch == "2026-11-01"
+        for name in lost if cluster.now == 8 else ():
+            cluster.join(name)
+
+    cluster.each_second = publish
+    code, out, err = wormhole("psk", "rotate")
+    assert (code, "2/5  all 3 nodes hold 2026-11-22\n" in out) == (0, True)
+    why = "has no MeshNode; its agent, if there is one, is about to publish it"
+    named = ", ".join(f"{name} ({why})" for name in lost)
+    does = "does" if len(lost) == 1 else "do"
+    assert err == f"     waiting: {len(lost)} of 3 nodes {does} not hold 2026-11-22: {named}\n"
+
+
+def test_a_node_without_an_agent_is_waited_for_once_and_for_a_minute(
+    cluster: Cluster, wormhole: Wormhole
+) -> None:
+    del cluster.objects[f"{MESH_NODES}/node-b"]
+    code, out, _ = wormhole("psk", "rotate")
+    assert (code, "4/5  all 2 nodes use 2026-11-22\n" in out) == (0, True)
+    assert 60 <= cluster.now < 70
+
+
+def test_a_node_that_might_publish_is_named_when_the_time_is_over(
+    cluster: Cluster, wormhole: Wormhole
+) -> None:
+    del cluster.objects[f"{MESH_NODES}/node-b"]
+    code, _, err = wormhole("psk", "rotate", "--timeout", "4")
+    assert (code, cluster.epoch) == (75, "2026-11-01")
+    assert err.startswith("wormhole: 1 of 3 nodes does not hold 2026-11-22: node-b (has no Mesh")
+
+
 def test_with_no_switch_the_line_for_git_is_printed(cluster: Cluster, wormhole: Wormhole) -> None:
     code, out, _ = wormhole("psk", "rotate", "--no-switch")
     assert code == 0

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from wormhole.agent.statuspace import news_spread
 from wormhole.cluster.api import Api
 from wormhole.cluster.errors import ApiError
-from wormhole.psk.survey import Report, Survey, explain_silence, look
+from wormhole.psk.survey import Report, Survey, explain_silence, list_unpublished, look
 from wormhole.psk.target import Wishes
 from wormhole.psk.words import count_nodes, name_some
 
@@ -21,6 +21,9 @@ _LATER: Final = 30.0
 """Seconds until the same is said again."""
 _SHORTEST: Final = 300.0
 """Seconds that nodes have at least; more where reports are spread over more."""
+_PUBLISHING: Final = 60.0
+"""Seconds that an agent may take at most to publish a MeshNode again that somebody deleted."""
+_UNPUBLISHED: Final = "has no MeshNode; its agent, if there is one, is about to publish it"
 _EXPLAINED: Final = 5
 """How many silent nodes are looked into; each is a request."""
 
@@ -83,6 +86,7 @@ class Patience:
         self._clock = clock
         self._murmur = murmur
         self._said = ((), 0.0)  # type: tuple[tuple[str, ...], float]
+        self._unpublished_since: dict[str, float] = {}
 
     def wait(
         self, goal: str, is_done: Callable[[Report], bool], check: Callable[[Survey], None]
@@ -90,7 +94,8 @@ class Patience:
         """Return the first look at which every node that counts is done.
 
         ``goal`` is what they are to do, such as ``hold 2026-11``; ``check`` raises when there is
-        no sense in waiting any longer. A server that is away is waited for, too.
+        no sense in waiting any longer. A server that is away is waited for, too; and so is, for a
+        minute, the MeshNode of a Node that has none: who deleted all of them left nobody to ask.
 
         Raises:
             OverdueError: the timeout passed.
@@ -100,27 +105,43 @@ class Patience:
         self._said = ((), begin)
         while True:
             started = self._clock.monotonic()
-            survey, error = self._try_look()
-            missing: tuple[Report, ...] = ()
-            if survey is not None:
-                check(survey)
-                missing = self._find_missing(survey, is_done)
-                if not missing:
-                    return survey
+            survey, missing, error = self._try_look(is_done, check)
+            if survey is not None and not missing:
+                return survey
             now = self._clock.monotonic()
             if now - begin >= self._wishes.timeout:
                 raise OverdueError(self._describe(survey, missing, goal, error))
             self._tell(survey, missing, goal, error)
             self._clock.sleep(max(_POLL, _IDLE_SHARE * (now - started)))
 
-    def _try_look(self) -> tuple[Survey | None, str]:
-        """Return a look, or why there is none just now."""
+    def _try_look(
+        self, is_done: Callable[[Report], bool], check: Callable[[Survey], None]
+    ) -> tuple[Survey | None, tuple[Report, ...], str]:
+        """Return a look and who is missing, or why there is none just now."""
         try:
-            return look(self._api, self._namespace), ""
+            survey = look(self._api, self._namespace)
+            check(survey)
+            missing = self._find_missing(survey, is_done) or self._find_unpublished(survey)
         except ApiError as error:
             if not _may_pass(error):
                 raise
-            return None, str(error)
+            return None, (), str(error)
+        return survey, missing, ""
+
+    def _find_unpublished(self, survey: Survey) -> tuple[Report, ...]:
+        """Find the Nodes that may have an agent which is about to say that they are in the mesh.
+
+        Asked only when all others have got on: Nodes are large, and may be many.
+        """
+        names = list_unpublished(self._api, survey)
+        now = self._clock.monotonic()
+        since = self._unpublished_since
+        self._unpublished_since = {name: since.get(name, now) for name in names}
+        return tuple(
+            Report(node=name, trouble=_UNPUBLISHED)
+            for name, when in self._unpublished_since.items()
+            if now - when < _PUBLISHING and name not in self._wishes.without
+        )
 
     def _find_missing(
         self, survey: Survey, is_done: Callable[[Report], bool]
@@ -149,7 +170,8 @@ class Patience:
             return f"the API does not answer: {error}"
         explained = [self._explain(report) for report in missing[:_EXPLAINED]]
         names = [*explained, *(report.node for report in missing[_EXPLAINED:])]
-        of = f"{len(missing)} of {count_nodes(len(survey.reports))}"
+        total = {report.node for report in (*survey.reports, *missing)}
+        of = f"{len(missing)} of {count_nodes(len(total))}"
         verb = "does" if len(missing) == 1 else "do"
         return f"{of} {verb} not {goal}: {name_some(names)}"
 

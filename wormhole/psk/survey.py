@@ -84,6 +84,19 @@ def look(api: Api, namespace: str) -> Survey:
     )
 
 
+def list_unpublished(api: Api, survey: Survey) -> tuple[str, ...]:
+    """Return the Nodes that a look saw no MeshNode of, sorted.
+
+    Either no agent is on them, or it is about to publish a MeshNode that somebody deleted.
+
+    Raises:
+        ApiError: no answer, or a refusal.
+
+    """
+    names = {str(node["metadata"]["name"]) for node in list_objects(api, NODES)}
+    return tuple(sorted(names - {report.node for report in survey.reports}))
+
+
 def explain_silence(api: Api, report: Report) -> str:
     """Return what is known about why a node does not get on; empty when nothing is."""
     try:
