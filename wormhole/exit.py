@@ -27,11 +27,9 @@ class Exit(IntEnum):
     """A change failed and not everything could be put back, or a file could not be removed."""
     BUG = 70
     """A bug in wormhole (``EX_SOFTWARE`` of sysexits.h)."""
-    LOCKED = 75
-    """Another applier is at work on this host, a change is on trial there, or an agent keeps it
-    (``EX_TEMPFAIL``)."""
     TRY_AGAIN = 75
-    """Nodes did not get on in time: what was done stays, and the next run goes on from there."""
+    """Somebody else has this host: another applier, a change on trial, an agent. Or nodes did not
+    get on in time: what was done stays, and the next run goes on from there (``EX_TEMPFAIL``)."""
     INTERRUPTED = 130
     """Ended by Ctrl-C (128 + SIGINT)."""
     BROKEN_PIPE = 141

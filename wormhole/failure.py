@@ -83,13 +83,13 @@ def _explain_host_error(error: "HostError") -> Exit:
     match error:
         case AgentRuns():
             err(f"wormhole: an agent keeps this host: {error}\n{_STOP_IT}")
-            return Exit.LOCKED
+            return Exit.TRY_AGAIN
         case Unconfirmed():
             err(f"wormhole: a change is on trial on this host: {error}\n{_DECIDE}")
-            return Exit.LOCKED
+            return Exit.TRY_AGAIN
         case Locked():
             err(f"wormhole: another applier is at work on this host: {error}")
-            return Exit.LOCKED
+            return Exit.TRY_AGAIN
         case NotGoneBack():
             err(f"wormhole: {error}\nnothing else was done: the next run tries this again first")
             return Exit.NOT_REVERTED

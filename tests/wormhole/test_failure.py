@@ -66,12 +66,12 @@ CASES = {
     ),
     "locked": (
         Locked("lock", "/x", "held by process 7"),
-        Exit.LOCKED,
+        Exit.TRY_AGAIN,
         "wormhole: another applier is at work on this host: lock /x: held by process 7\n",
     ),
     "agent runs": (
         AgentRuns("lock", "/x", "held by process 7"),
-        Exit.LOCKED,
+        Exit.TRY_AGAIN,
         "wormhole: an agent keeps this host: lock /x: held by process 7\n" + STOP_IT,
     ),
     "out of memory": (
@@ -133,7 +133,7 @@ def test_the_codes_are_the_ones_that_scripts_know() -> None:
         "REVERTED": 6,
         "NOT_REVERTED": 7,
         "BUG": 70,
-        "LOCKED": 75,
+        "TRY_AGAIN": 75,
         "INTERRUPTED": 130,
         "BROKEN_PIPE": 141,
     }

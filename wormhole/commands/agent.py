@@ -18,6 +18,7 @@ DESCRIPTION: Final = (
 )
 
 CLUSTER: Final = "cluster"
+_OF_CLUSTERS: Final = ("endpoint", "kubeconfig", "namespace")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -63,10 +64,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--namespace",
         metavar="NAME",
-        default=os.environ.get("WORMHOLE_NAMESPACE") or "wormhole-system",
-        help="Where the Secret wormhole-psk is (WORMHOLE_NAMESPACE; now %(default)s).",
+        help="Where the Secret wormhole-psk is (WORMHOLE_NAMESPACE, else wormhole-system).",
     )
     add_host_folders(parser)
+
+
+def _find_namespace() -> str:
+    """Return the namespace without an option; the environment may be one that all agents have."""
+    return os.environ.get("WORMHOLE_NAMESPACE") or "wormhole-system"
 
 
 def check_node(name: str) -> None:
@@ -92,8 +97,8 @@ def run(arguments: argparse.Namespace) -> int:
     from wormhole.agent.assembly import Options, run_agent  # noqa: PLC0415
 
     check_node(arguments.node)
-    if arguments.origin != CLUSTER and (arguments.endpoint or arguments.kubeconfig):
-        raise Problems.one("--endpoint and --kubeconfig go with --from cluster")
+    if arguments.origin != CLUSTER and any(getattr(arguments, name) for name in _OF_CLUSTERS):
+        raise Problems.one("--endpoint, --kubeconfig and --namespace go with --from cluster")
     thishost.require_root()
     return run_agent(
         Options(
@@ -103,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
             log_format=arguments.log_format,
             endpoint=arguments.endpoint,
             kubeconfig=arguments.kubeconfig,
-            namespace=arguments.namespace,
+            namespace=arguments.namespace or _find_namespace(),
             paths=thishost.paths_from(arguments),
         )
     )
