@@ -102,6 +102,9 @@ def describe_oddities(target: Target, made: Committed) -> Iterator[Problem]:
     """Yield what somebody should know about where a commit went, and what is in it."""
     for path in made.commit.surplus:
         yield Problem(file=path, rule="is in the commit too: a hook of this repository added it")
+    for path in made.commit.altered:
+        rule = "is in the commit with other content than was written: a hook of this repository"
+        yield Problem(file=path, rule=f"{rule} changed it")
     if target.repository.superproject:
         rule = "is a submodule: the repository around it still points at the commit before"
         yield Problem(file=target.repository.top, rule=rule)

@@ -5,6 +5,7 @@ file with the same bytes, they share one value, so that nobody need look for a d
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from wormhole.git.reading import Place
 
 STDIN: Final = "-"
+_BRACES: Final = re.compile(r"\{[^{}]*\}")
 
 
 class Loaded(Value, frozen=True, kw_only=True):
@@ -51,12 +53,13 @@ def read_documents(text: str) -> Documents:
 def split_revision(text: str) -> tuple[str, str] | None:
     """Return the revision and the path of ``REV:PATH``; None for what is no such thing.
 
-    The first colon parts them: no revision's name has one (git-check-ref-format(1)).
+    The first colon parts them that is not between braces, as in ``main@{2026-11-01 10:30}:state``:
+    no revision's name has one (git-check-ref-format(1)).
     """
     if text == STDIN or os.path.lexists(text):
         return None
-    revision, colon, path = text.partition(":")
-    return (revision, path) if colon and revision else None
+    colon = _BRACES.sub(lambda found: "_" * len(found[0]), text).find(":")
+    return (text[:colon], text[colon + 1 :]) if colon > 0 else None
 
 
 class Reader:

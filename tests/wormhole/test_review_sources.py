@@ -154,3 +154,39 @@ def test_a_folder_of_neither_is_named(tree: Path) -> None:
     commit(tree)
     rule = "neither a state folder (no mesh.json) nor an inventory (no .yaml, .yml, .json)"
     assert refusal("HEAD:docs") == f"HEAD:docs: {rule}"
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("main@{2026-11-01 10:30}:state", ("main@{2026-11-01 10:30}", "state")),
+        ("HEAD^{/a: b}:./state", ("HEAD^{/a: b}", "./state")),
+        ("main@{:state", ("main@{", "state")),
+        ("main:a:b{c}", ("main", "a:b{c}")),
+        ("main@{1}", None),
+    ],
+)
+def test_a_colon_between_braces_is_the_revision_s(
+    text: str, parts: tuple[str, str] | None, tree: Path
+) -> None:
+    del tree
+    assert split_revision(text) == parts
+
+
+def test_a_repository_that_git_does_not_trust_is_there(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    assert refusal("HEAD:site/state") == (
+        f"HEAD:site/state: git does not trust this repository, which is somebody else's; if you do:"
+        f" git config --global --add safe.directory {tree}"
+    )
+
+
+def test_a_shallow_clone_may_lack_the_revision(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_git(tree, "clone", "--quiet", "--depth=1", f"file://{tree}", "shallow")
+    monkeypatch.chdir(tree / "shallow")
+    assert refusal("HEAD~1:site/state") == (
+        "HEAD~1:site/state: 'HEAD~1': no such file or folder, and no such revision in this"
+        " repository, which is a shallow clone: fetch more of it (git fetch --unshallow)"
+    )

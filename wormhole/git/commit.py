@@ -31,6 +31,8 @@ class Commit(Value, frozen=True, kw_only=True):
     """Abbreviated, as git prints it."""
     surplus: tuple[str, ...] = ()
     """Files in it that were not asked for: a hook of the user's added them."""
+    altered: tuple[str, ...] = ()
+    """Files in it with other content than they had: a hook of the user's changed it."""
 
 
 def find_changes(
@@ -66,7 +68,9 @@ def commit_files(repository: Repository, paths: tuple[str, ...], message: str) -
         GitError: git, or a hook, refused. The index is as it was.
 
     """
-    new = _find_unknown(repository, paths)
+    there = tuple(path for path in paths if (repository.folder / path).exists())
+    hashes = _hash_files(repository, there)
+    new = _find_unknown(repository, there)
     if new:
         _run_on(repository, new, "add", "--intent-to-add")
     try:
@@ -84,7 +88,7 @@ def commit_files(repository: Repository, paths: tuple[str, ...], message: str) -
     except (GitError, Problems):
         _forget(repository, new)
         raise
-    return _describe_commit(repository, paths)
+    return _describe_commit(repository, paths, hashes)
 
 
 def _forget(repository: Repository, paths: tuple[str, ...]) -> None:
@@ -94,11 +98,18 @@ def _forget(repository: Repository, paths: tuple[str, ...]) -> None:
         run_git(repository.folder, command, stdin=_join(paths))
 
 
-def _describe_commit(repository: Repository, paths: tuple[str, ...]) -> Commit:
+def _describe_commit(
+    repository: Repository, paths: tuple[str, ...], hashes: dict[str, str]
+) -> Commit:
     show = ["diff-tree", "--root", "-r", "-z", "--name-only", "--no-commit-id", "HEAD"]
     committed = split_paths(run_git(repository.folder, show))
     short = run_git(repository.folder, ["rev-parse", "--short", "HEAD"]).decode().strip()
-    return Commit(id=short, surplus=tuple(path for path in committed if path not in {*paths}))
+    held = list_tree(repository.folder, "HEAD", ())  # all: too many to name on a command line
+    return Commit(
+        id=short,
+        surplus=tuple(path for path in committed if path not in {*paths}),
+        altered=tuple(path for path in hashes if path in held and held[path].id != hashes[path]),
+    )
 
 
 def _hash_files(repository: Repository, paths: tuple[str, ...]) -> dict[str, str]:
@@ -108,7 +119,7 @@ def _hash_files(repository: Repository, paths: tuple[str, ...]) -> dict[str, str
         raise Problems.one(rule, file=strange[0])
     if not paths:
         return {}
-    asked = "".join(f"{path}\n" for path in paths).encode(errors="surrogateescape")
+    asked = "".join(f"{_quote(path)}\n" for path in paths).encode(errors="surrogateescape")
     try:
         hashed = run_git(repository.folder, ["hash-object", "--stdin-paths"], stdin=asked)
     except GitError as error:
@@ -116,12 +127,18 @@ def _hash_files(repository: Repository, paths: tuple[str, ...]) -> dict[str, str
     return dict(zip(paths, hashed.decode().split(), strict=True))
 
 
+def _quote(path: str) -> str:
+    """Return a path as git takes it from a line, where one that begins with a quote is quoted."""
+    if not path.startswith('"'):
+        return path
+    escaped = path.replace("\\", r"\\").replace('"', r"\"")
+    return f'"{escaped}"'
+
+
 def _find_unknown(repository: Repository, paths: tuple[str, ...]) -> tuple[str, ...]:
     """Return the files that the index does not know."""
     known = {*split_paths(run_git(repository.folder, ["ls-files", "-z"]))}
-    return tuple(
-        path for path in paths if path not in known and (repository.folder / path).exists()
-    )
+    return tuple(path for path in paths if path not in known)
 
 
 def _run_on(repository: Repository, paths: tuple[str, ...], *arguments: str) -> None:

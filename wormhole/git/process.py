@@ -18,8 +18,40 @@ _ENVIRONMENT: Final = {
 }
 
 
+_PLACES: Final = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_PREFIX",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+)
+_DISTRUST: Final = "detected dubious ownership"
+"""What git says of a repository of somebody else's; its last line is the command that helps."""
+
+
 class GitError(Exception):
     """Git refused; the text is what it said."""
+
+    @property
+    def distrust(self) -> str:
+        """What to tell of a repository that git finds and does not trust; empty for all else."""
+        text = str(self)
+        if _DISTRUST not in text:
+            return ""
+        remedy = text.splitlines()[-1].strip()
+        return f"git does not trust this repository, which is somebody else's; if you do: {remedy}"
+
+
+def forget_places() -> None:
+    """Let folders alone say, from now on, which repository is meant.
+
+    Git tells hooks, and aliases in linked work trees, the one that they were called in. Together
+    with a folder inside a work tree that would be a work tree that begins there.
+    """
+    for name in _PLACES:
+        os.environ.pop(name, None)
 
 
 def run_git(

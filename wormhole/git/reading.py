@@ -86,14 +86,21 @@ def _find_tree(folder: Path, revision: str, name: str) -> str:
         run_git(folder, ["rev-parse", "--git-dir"])
     except GitError as error:
         rule = "no such file or folder, and no git repository here to look for a revision in"
-        raise Problems.one(rule, file=name) from error
+        raise Problems.one(error.distrust or rule, file=name) from error
     wanted = f"{revision}^{{tree}}"
     try:
         found = run_git(folder, ["rev-parse", "--verify", "--quiet", "--end-of-options", wanted])
     except GitError as error:
-        rule = "no such file or folder, and no such revision in this repository"
+        rule = f"no such file or folder, and no such revision in this repository{_excuse(folder)}"
         raise Problems.one(rule, file=name, value=revision) from error
     return found.decode().strip()
+
+
+def _excuse(folder: Path) -> str:
+    """Say why a revision may be somewhere else, as most of them are in a job of a CI."""
+    if run_git(folder, ["rev-parse", "--is-shallow-repository"]).strip() != b"true":
+        return ""
+    return ", which is a shallow clone: fetch more of it (git fetch --unshallow)"
 
 
 def _from_top(folder: Path, path: str, name: str) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 
 from schemas.problems import Problems
 from schemas.state import Value
-from wormhole.git.process import GitError, run_git
+from wormhole.git.process import GitError, forget_places, run_git
 
 _UNDER_WAY: Final = {
     "MERGE_HEAD": "a merge",
@@ -48,6 +48,7 @@ def find_repository(folders: tuple[Path, ...]) -> Repository:
         Problems: there is none, they lie in several, or it is no time and place to commit.
 
     """
+    forget_places()
     tops = {_find_top(folder): folder for folder in folders}
     if len(tops) > 1:
         rule = "the state and its rendering lie in two git work trees: a commit goes to one"
@@ -71,8 +72,9 @@ def _find_top(folder: Path) -> str:
     try:
         inside = _run(there, "rev-parse", "--is-inside-work-tree")
     except GitError as error:
-        rule = "not in a git work tree, so nothing can be committed"
-        raise Problems.one(f"{rule}: {str(error).splitlines()[-1]}", file=str(folder)) from error
+        why = (str(error).splitlines() or ["git does not say why"])[-1]
+        rule = error.distrust or f"not in a git work tree, so nothing can be committed: {why}"
+        raise Problems.one(rule, file=str(folder)) from error
     if inside != "true":
         rule = "in a git repository, but not in a work tree of it, so nothing can be committed"
         raise Problems.one(rule, file=str(folder))

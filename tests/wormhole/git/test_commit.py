@@ -253,6 +253,11 @@ def test_names_with_a_meaning_for_git_are_names(wormhole: Wormhole, git: Git, tr
     assert git("status", "--porcelain") == "?? mesh.yaml"
 
 
+def test_a_name_may_begin_with_a_quote(wormhole: Wormhole, git: Git) -> None:
+    assert wormhole("compile", "mesh.yaml", "-o", '"a\\', "--commit")[0] == 0
+    assert len(head_files(git)) == 4
+
+
 def test_the_filters_of_the_repository_apply(wormhole: Wormhole, git: Git, tree: Path) -> None:
     git("config", "filter.shout.clean", "tr a-z A-Z")
     git("config", "filter.shout.smudge", "tr A-Z a-z")
@@ -290,6 +295,34 @@ def test_a_hook_that_adds_a_file_is_told_of(wormhole: Wormhole, git: Git, tree: 
     code, _, errors = wormhole(*COMPILE)
     assert (code, "stamp" in head_files(git)) == (0, True)
     assert errors == ("warning: stamp: is in the commit too: a hook of this repository added it\n")
+
+
+def test_a_hook_that_changes_what_was_written_is_told_of(
+    wormhole: Wormhole, git: Git, tree: Path
+) -> None:
+    hook(tree, "pre-commit", "echo >>state/mesh.json; git add state/mesh.json")
+    code, _, errors = wormhole(*COMPILE)
+    assert (code, head_files(git)[-1]) == (0, "state/mesh.json")
+    assert errors == (
+        "warning: state/mesh.json: is in the commit with other content than was written: a hook of"
+        " this repository changed it\n"
+    )
+
+
+@pytest.mark.parametrize("told", [".git", "{tree}/.git"])
+def test_the_folders_say_which_repository_is_meant_and_no_hook_does(
+    told: str, wormhole: Wormhole, git: Git, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git tells hooks, and aliases in a linked work tree, where they were called."""
+    (tree / "state").mkdir()
+    with monkeypatch.context() as patched:
+        patched.setenv("GIT_DIR", told.format(tree=tree))
+        patched.setenv("GIT_INDEX_FILE", str(tree.parent / "index"))
+        assert wormhole(*COMPILE)[0] == 0
+        for name in ("GIT_DIR", "GIT_INDEX_FILE"):
+            patched.delenv(name, raising=False)
+        assert (len(head_files(git)), head_files(git)[-1]) == (4, "state/mesh.json")
+        assert git("status", "--short") == "?? mesh.yaml"
 
 
 def test_a_message_hook_has_the_last_word(wormhole: Wormhole, git: Git, tree: Path) -> None:

@@ -29,6 +29,16 @@ def test_outside_of_a_work_tree(wormhole: Wormhole, tree: Path) -> None:
     )
 
 
+def test_in_a_work_tree_of_somebody_else(
+    wormhole: Wormhole, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    assert refusal(wormhole) == (
+        "state: git does not trust this repository, which is somebody else's; if you do: git"
+        f" config --global --add safe.directory {tree}"
+    )
+
+
 def test_in_a_bare_repository(wormhole: Wormhole, tree: Path) -> None:
     bare = tree.parent / "bare"
     run_git(tree.parent, "init", "--quiet", "--bare", str(bare))
