@@ -138,31 +138,35 @@ def names(found: tuple[Origin, ...], kind: str, members: set[str], field: Steps)
 
 
 @given(written_inventories(), st.data())
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_what_changes_with_a_field_names_the_field(
     objects: list[Object], data: st.DataObject
 ) -> None:
     before = read(objects)
-    index = data.draw(st.integers(0, len(objects) - 1))
-    kind, name = objects[index]["kind"], objects[index]["metadata"]["name"]
-    field, value = data.draw(st.sampled_from([*changes_of(objects[index])]))
-    changed = copy.deepcopy(objects)
-    write(changed[index], field, value)
-    after = read(changed)
-    members = {name, changed[index]["metadata"]["name"]}
+    assume(before is not None)
+    kind = data.draw(st.sampled_from(sorted({each["kind"] for each in objects})))
+    kept = [number for number, each in enumerate(objects) if each["kind"] == kind]
+    index = data.draw(st.sampled_from(kept))
+    name = objects[index]["metadata"]["name"]
+    for field, value in changes_of(objects[index]):
+        changed = copy.deepcopy(objects)
+        write(changed[index], field, value)
+        after = read(changed)
+        if before is None or after is None:
+            continue
+        members = {name, changed[index]["metadata"]["name"]}
+        for was, now in differences(documents_of(before), documents_of(after)):
+            found = (*origins_at(before, was), *origins_at(after, now))
+            event(f"{kind} {spell_path(field)} changes something")
+            assert names(found, kind, members, field), (field, value, was, now, found)
 
-    for was, now in differences(documents_of(before), documents_of(after)):
-        found = (*origins_at(before, was), *origins_at(after, now))
-        event(f"{kind} {spell_path(field)} changes something")
-        assert names(found, kind, members, field), (was, now, found)
 
-
-def read(objects: list[Object]) -> Origins:
+def read(objects: list[Object]) -> Origins | None:
+    """Compile an inventory; None where it is not valid."""
     try:
         return Origins(sources_of(objects))
     except Problems:
-        assume(False)  # noqa: FBT003 - hypothesis' own
-        raise
+        return None
 
 
 def changes_of(entry: Object) -> Iterator[tuple[Steps, object]]:
@@ -206,7 +210,7 @@ def places_of(value: object, path: Steps = ()) -> Iterator[Steps]:
 @given(written_inventories(), st.data())
 @settings(max_examples=60, deadline=None)
 def test_every_origin_is_really_there(objects: list[Object], data: st.DataObject) -> None:
-    origins = read(objects)
+    origins = Origins(sources_of(objects))
     [source] = sources_of(objects)
     lines = source.text.splitlines()
     by_title = {f"{each['kind']}/{each['metadata']['name']}": each for each in objects}
