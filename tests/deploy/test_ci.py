@@ -21,6 +21,8 @@ STEPS: list[dict[str, Any]] = yaml.safe_load(ACTION.read_text())["runs"]["steps"
 SHELL = ("bash", "--noprofile", "--norc", "-euo", "pipefail")
 MARKER = "<!-- wormhole review of state -->"
 
+NOT_FETCHED = "The base, {}, cannot be read: check out with {}."
+
 needs_jq = pytest.mark.skipif(shutil.which("jq") is None, reason="no jq, which the runners have")
 
 GH = """\
@@ -246,6 +248,27 @@ def test_a_first_state_has_nothing_to_be_compared_with(job: Job) -> None:
     ]
 
 
+def test_a_base_that_was_not_fetched_is_no_first_state(job: Job) -> None:
+    done = job.step("What changes", base="0" * 40)
+    assert done.returncode == 1
+    assert done.stdout == f"::error::{NOT_FETCHED.format('0' * 40, 'fetch-depth: 0')}\n"
+    assert job.read("summary").splitlines() == [
+        MARKER,
+        "The change cannot be told: see the steps above.",
+    ]
+
+
+def test_without_a_pull_request_there_is_no_base(job: Job) -> None:
+    assert job.step("What changes", base="").returncode == 0
+    assert job.read("summary").splitlines()[1] == "There is no base to compare with."
+
+
+def test_a_folder_may_be_named_with_a_slash(job: Job) -> None:
+    change(job, 3, moved=1)
+    assert job.step("What changes", base="base", state="state/").returncode == 0
+    assert "node-1 moves to 198.51.100.1:9806" in job.read("summary")
+
+
 def test_a_change_that_cannot_be_told_is_no_empty_comment(job: Job) -> None:
     (job.tree / "inventory/mesh.yaml").write_text("[")
     done = job.step("What changes", base="base")
@@ -423,6 +446,20 @@ def test_gitlab_needs_no_token(job: Job) -> None:
     assert (done.returncode, (job.beside / "curl.log").exists()) == (0, False)
     assert (job.tree / "wormhole-review.md").read_text().splitlines()[0] == MARKER
     assert json.loads((job.tree / "wormhole-validate.sarif").read_text())["version"] == "2.1.0"
+
+
+def test_gitlab_tells_a_base_that_was_not_fetched_from_a_first_state(job: Job) -> None:
+    done = gitlab(job, CI_MERGE_REQUEST_DIFF_BASE_SHA="0" * 40)
+    assert done.returncode == 1
+    assert NOT_FETCHED.format("0" * 40, 'GIT_DEPTH: "0"') in done.stderr
+    told = (job.tree / "wormhole-review.md").read_text()
+    assert told == f"{MARKER}\n\n**The change cannot be told: the job's log says why.**\n"
+
+
+def test_gitlab_tells_of_a_folder_named_with_a_slash(job: Job) -> None:
+    change(job, 3, moved=1)
+    assert gitlab(job, WORMHOLE_STATE="state/").returncode == 0
+    assert "node-1 moves" in (job.tree / "wormhole-review.md").read_text()
 
 
 @needs_jq
