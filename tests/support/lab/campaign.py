@@ -67,7 +67,7 @@ class Tally:
     answers: int = 0
     """Answers that ended as the model says."""
     untold: int = 0
-    """Of the packets that were refused, those of which nobody was told."""
+    """Of the packets that were refused or too big, those of which nobody was told."""
     excluded: int = 0
     """Lies that were never told, for want of a tunnel; and those that come back to the liar, whose
     device is not as documented while it lies."""
@@ -167,7 +167,7 @@ def _compare(scene: Scene, shot: Shot, seen: Sequence[Sighting], tally: Tally) -
 
 def _agrees(scene: Scene, shot: Shot, story: Story, seen: Sequence[Sighting], tally: Tally) -> bool:
     predicted, observed = predict(story, shot), observe(shot, seen, scene.hosts)
-    if predicted.end is End.REFUSED:
+    if predicted.end in {End.REFUSED, End.TOO_BIG}:
         silence = replace(predicted, end=End.SILENT)
         if scene.told.may_be_silent(shot, story) and observed == silence:
             tally.untold += 1

@@ -54,16 +54,17 @@ class Volley:
         return seen
 
     def _introduce(self, shots: Sequence[Shot]) -> None:
-        """Tell hosts and pods who their IPv6 neighbours are, as far as they could find out at all.
+        """Tell hosts and pods who their neighbours are, as far as they could find out at all.
 
-        Neighbour discovery is itself filtered: by antispoofing, and between pods where bridged
-        packets are shown to iptables. The model is not about it.
+        IPv6's neighbour discovery is itself filtered: by antispoofing, and between pods where
+        bridged packets are shown to iptables. The model is not about it. ARP is not filtered, but
+        takes its time on a busy machine.
         """
         addresses = {
             address
             for shot in shots
             for address in (shot.packet.source, shot.packet.destination)
-            if ":" in address
+            if address
         }
         for name, host in self._range.hosts.items():
             if not self._has_bridge(name):
@@ -80,7 +81,7 @@ class Volley:
 
     def _gateways(self, name: NodeName) -> dict[str, bytes]:
         """Return the bridge's own addresses, as they are now, with its hardware address."""
-        shown = self._range.hosts[name].sh(f"ip -o -6 address show dev {BR} scope global")
+        shown = self._range.hosts[name].sh(f"ip -o address show dev {BR} scope global")
         own = [line.split()[3].partition("/")[0] for line in shown.splitlines()]
         hardware = self._range.nets[name].hardware(BR)
         return dict.fromkeys(own, hardware)

@@ -278,4 +278,7 @@ class Told:
         again = key in self._sources
         self._sources.add(key)
         elsewhere = story.host != shot.start.host or shot.start.entry not in _LOCAL
-        return again or elsewhere or shot.forged or story.steps[-1].stage is Stage.DELIVER
+        if elsewhere or shot.forged:
+            return True
+        # Of a packet's size the kernel tells without limit.
+        return story.fate is not Fate.TOO_BIG and (again or story.steps[-1].stage is Stage.DELIVER)
