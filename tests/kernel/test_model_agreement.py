@@ -17,7 +17,7 @@ from lab.shootingrange import ShootingRange
 
 pytestmark = pytest.mark.kernel
 
-SHOTS: Final = int(os.environ.get("WORMHOLE_SHOTS", "1800"))
+SHOTS: Final = int(os.environ.get("WORMHOLE_SHOTS", "1500"))
 SEED: Final = os.environ.get("WORMHOLE_SEED", "reality")
 DOCUMENT: Final = os.environ.get("WORMHOLE_DOCUMENT", "")
 REPORT: Final = os.environ.get("WORMHOLE_REPORT", "")
