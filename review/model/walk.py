@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from review.model.arrival import is_for_many
 from review.model.flight import Connection, Flight
 from review.model.host import receive, start
 from review.model.machine import UNDERLAY, Machine
@@ -49,16 +50,17 @@ def walk_both_ways(network: Network, packet: Packet, begin: Start) -> tuple[Stor
 def find_answer(network: Network, story: Story) -> tuple[Packet, Start] | None:
     """Return the packet that answers one, and where it starts; None when nobody answers.
 
-    Nobody does where it ended on its way, or where nobody can have sent it (RFC 1122, 3.2.1.3;
-    RFC 4291, 2.5.2).
+    Nobody does where it ended on its way, where nobody can have sent it (RFC 1122, 3.2.1.3;
+    RFC 4291, 2.5.2), or as somebody whom it was for among others (RFC 1122, 3.2.1.3; RFC 4291,
+    2.7): whoever answers that, does so with an address of its own.
     """
-    if Flight(story.arrived).unbound:
+    flight, machine = Flight(story.arrived), network.machines[story.host]
+    if flight.unbound or is_for_many(machine, flight.destination, ipv6=flight.ipv6):
         return None
     if story.fate is Fate.LEFT:
         entry = Entry.OUTSIDE
     elif story.fate is Fate.DELIVERED:
-        flight = Flight(story.arrived)
-        own = network.machines[story.host].own[flight.ipv6].get(flight.destination)
+        own = machine.own[flight.ipv6].get(flight.destination)
         entry = Entry.POD if own is None else Entry.HOST
     else:
         return None

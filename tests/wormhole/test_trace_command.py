@@ -49,6 +49,12 @@ def test_a_number_out_of_range_is_an_error(
     assert message in errors
 
 
+def test_icmp_has_no_port(state: Path, wormhole: Wormhole) -> None:
+    given = ("trace", str(state), *PODS, "--port", "80", "--protocol", "icmp")
+
+    assert wormhole(*given) == (2, "", "error: --port '80': icmp has no ports\n")
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [

@@ -89,11 +89,14 @@ def _read(arguments: argparse.Namespace) -> "Documents":
 def _make_packet(arguments: argparse.Namespace, network: "Network") -> "tuple[Packet, Start]":
     from review.model.ends import read_ends  # noqa: PLC0415 - as above
     from review.model.packet import Packet, Protocol  # noqa: PLC0415
+    from schemas.problems import Problems  # noqa: PLC0415
 
     ends = read_ends(network, arguments.sender, arguments.to, arguments.source)
     port = arguments.port or 0
     protocol = Protocol(arguments.protocol or ("tcp" if port else "icmp"))
     with_ports = protocol is not Protocol.ICMP
+    if port and not with_ports:
+        raise Problems.one("icmp has no ports", path="--port", value=str(port))
     packet = Packet(
         source=ends.source,
         destination=ends.destination,

@@ -50,6 +50,13 @@ def test_an_answer_comes_back_to_who_asked(  # noqa: PLR0913, PLR0917 - the colu
     assert (answer.arrived.source_port, answer.arrived.destination_port) == (53, 4000)
 
 
+@pytest.mark.parametrize("many", ["224.0.0.1", "255.255.255.255", "10.244.1.255"])
+def test_nobody_answers_as_many(many: str) -> None:
+    story, answer = converse(POD_A, many, Entry.POD)
+
+    assert (story.fate, answer) == (Fate.DELIVERED, None)
+
+
 def test_an_answer_keeps_its_source_though_a_new_connection_would_not() -> None:
     """A pod that answers to the outside is not masqueraded: its connection is known."""
     _, answer = converse(OUTSIDE, POD_A, Entry.OUTSIDE)
