@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 CACHE ?= .cache
 # Every laboratory is namespaces of its own, so files of tests do not meet; more than four at once
-# would wait for each other's clocks.
-PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile
+# would wait for each other's clocks. In their own order: the slow ones come first.
+PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed

@@ -28,8 +28,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=_FORMATS,
         default=_FORMATS[0],
-        help="How to tell it: text for a terminal, markdown for a pull request, or json for a program"
-        " (schemas/review.schema.json); now %(default)s.",
+        help="How to tell it: text for a terminal, markdown for a pull request, or json for a"
+        " program (schemas/review.schema.json); now %(default)s.",
     )
 
 
