@@ -80,6 +80,9 @@ class Reader:
             return self._read_revision(*found)
         if text != STDIN and is_state_folder(Path(text)):
             return Loaded(documents=self._load_folder(Path(text)))
+        if text != STDIN and not os.path.lexists(text):
+            rule = "no such file or folder; what is in a git revision is written REV:PATH"
+            raise Problems.one(f"{rule}, such as HEAD:state", file=text)
         from wormhole.sources import read_sources  # noqa: PLC0415 - brings the compiler
 
         return _compile(read_sources([text]))

@@ -47,7 +47,8 @@ def test_an_error_is_exit_code_2(sides: tuple[str, str], wormhole: Wormhole) -> 
     assert wormhole("diff", sides[0], "nowhere") == (
         2,
         "",
-        "error: nowhere: cannot read the file: no such file or directory\n",
+        "error: nowhere: no such file or folder; what is in a git revision is written REV:PATH,"
+        " such as HEAD:state\n",
     )
     rule = "standard input can be one of the two sides"
     assert wormhole("diff", "-", "-") == (2, "", f"error: '-': {rule}\n")

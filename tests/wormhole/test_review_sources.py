@@ -111,7 +111,13 @@ def test_files_of_the_same_bytes_are_one_value_on_both_sides(tree: Path) -> None
             "--all:state: '--all': no such file or folder, and no such revision in this repository",
         ),
         ("HEAD:state", "HEAD:state: nothing is at this path in this revision"),
-        ("nowhere", "nowhere: cannot read the file: no such file or directory"),
+        (
+            "HEAD~1",
+            (
+                "HEAD~1: no such file or folder; what is in a git revision is written REV:PATH,"
+                " such as HEAD:state"
+            ),
+        ),
     ],
 )
 def test_what_is_not_there_is_said(text: str, said: str, tree: Path) -> None:

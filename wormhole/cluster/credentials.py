@@ -143,6 +143,8 @@ def _explain(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     said = str(error).partition("\n")[0]
+    if said.endswith("No configuration found."):
+        return "there is no kubeconfig: name one with --kubeconfig, or in KUBECONFIG"
     if type(error).__name__ == "ConfigException" and said.startswith(("Expected", "Invalid", "S")):
         return said.partition(" in ")[0]
     return f"cannot be used ({type(error).__name__})"

@@ -36,8 +36,10 @@ def write(folder: Path, user: object, **parts: object) -> Path:
 
 
 def test_a_kubeconfig_that_is_not_there(tmp_path: Path) -> None:
-    said = explain(tmp_path / "none")
-    assert said.startswith(f"kubeconfig {tmp_path / 'none'}: NoCredentials: Invalid kube-config")
+    assert explain(tmp_path / "none") == (
+        f"kubeconfig {tmp_path / 'none'}: NoCredentials: there is no kubeconfig: name one with"
+        " --kubeconfig, or in KUBECONFIG"
+    )
 
 
 def test_a_kubeconfig_that_is_no_yaml(tmp_path: Path) -> None:
@@ -74,7 +76,7 @@ def test_outside_a_cluster_and_without_a_kubeconfig_there_is_no_way(
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     loader = "kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION"
     monkeypatch.setattr(loader, str(tmp_path / "none"))
-    assert explain(None).startswith("credentials: NoCredentials: Invalid kube-config file")
+    assert explain(None).startswith("credentials: NoCredentials: there is no kubeconfig: name one")
 
 
 def test_a_pod_without_a_service_account_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
