@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -86,7 +87,8 @@ def detach(work: Callable[[Detached], object], name: str, log: Path) -> None:
         if child == 0:
             _run_detached(work, name, log, writer, origin)
         os.close(writer)
-        os.waitpid(child, 0)
+        with suppress(ChildProcessError):  # where SIGCHLD is ignored it leaves nothing (wait(2))
+            os.waitpid(child, 0)
         readable = select.select([reader], [], [], _PATIENCE)[0]
         if not readable or os.read(reader, len(_READY)) != _READY:
             raise HostError("start", name, f"it did not get ready: see {log}")
@@ -112,9 +114,11 @@ def _run_detached(
     except BaseException:  # noqa: BLE001 - nobody is above
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:  # whatever the log does not take
+            os._exit(code)
 
 
 def _cut_ties(kept: set[int], log: Path) -> None:

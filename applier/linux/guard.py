@@ -1,8 +1,9 @@
 """A note and a snapshot to a living watchdog over them."""
 
+import os
 import syslog
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Final
 
 from applier.errors import Locked
@@ -20,6 +21,8 @@ from schemas.document import digest
 _NAME: Final = "wormhole-watchdog"
 _PATIENCE: Final = 10.0
 """Seconds in which the watchdog over the change before this one must have ended."""
+_LOG: Final = 1
+"""Standard output. Python's own object would keep what could not be written, and fail again."""
 
 
 def arm(before: Situation, note: Note, *, vault: Vault, paths: Paths) -> None:
@@ -69,7 +72,8 @@ def _post(detached: Detached, vault: Vault, paths: Paths) -> Post:
 def _say(sentence: str) -> None:
     """Tell the log, with the time, and the system's log, which has its own."""
     moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    print(f"{moment} {sentence}", flush=True)  # noqa: T201 - standard output is the log
+    with suppress(OSError):  # a full disk: the host has to go back all the same
+        os.write(_LOG, f"{moment} {sentence}\n".encode(errors="replace"))
     syslog.openlog(_NAME, syslog.LOG_PID, syslog.LOG_DAEMON)
     syslog.syslog(syslog.LOG_NOTICE, sentence)
     syslog.closelog()

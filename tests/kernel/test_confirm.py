@@ -213,6 +213,22 @@ def test_a_change_is_taken_back_by_hand(scene: Scene) -> None:
     scene.await_return(5)
 
 
+def test_a_disk_without_room_does_not_keep_the_host_from_going_back(scene: Scene) -> None:
+    folder = str(Path(NOTE).parent)
+    scene.host.sh(f"cp -a {folder} /var/lib/kept; mount -t tmpfs -o size=128k tmpfs {folder}")
+    scene.host.sh(f"cp -a /var/lib/kept/. {folder}")
+    scene.host.wormhole(*scene.arguments(4), expect=0)
+    fill = f"for file in {folder}/fill {LOG}; do cat /dev/zero >>$file 2>/dev/null || true; done"
+    scene.host.sh(fill)
+    assert scene.is_cut()
+
+    wait_until(lambda: "" if scene.is_reached() else "still cut", 10)
+    assert scene.host.sh(f"ls {NOTE}")  # it has to be remembered what not to try again
+    scene.host.sh(f"rm {folder}/fill")
+
+    scene.await_return(20)
+
+
 def test_an_agent_takes_back_what_a_restart_left_and_goes_on_when_its_folder_changes(
     scene: Scene, tmp_path: Path
 ) -> None:

@@ -40,7 +40,7 @@ def wait_for(condition, seconds=10):
 def start(folder: Path, script: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", BEGIN + script, str(folder)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": ""},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -164,6 +164,39 @@ except HostError as error:
     said = f"start a watchdog: it did not get ready: see {tmp_path / 'log'}\n"
     assert (out, err) == (said, "")
     assert (tmp_path / "log").read_text().endswith("ValueError: no use\n")
+
+
+@pytest.mark.parametrize("end", ["raise ValueError", "print('done')"], ids=["failed", "done"])
+def test_with_a_log_that_takes_nothing_it_ends_where_it_is(tmp_path: Path, end: str) -> None:
+    """What is above it on the stack belongs to whoever started it: it would end a trial."""
+    script = f"""
+def work(detached):
+    detached.tell_ready()
+    (folder / "worked").touch()
+    {end}
+try:
+    detach(work, "a watchdog", Path("/dev/full"))
+finally:
+    with open(folder / "returned", "a") as returned:
+        print("here", file=returned)
+wait_for((folder / "worked").exists)
+time.sleep(0.3)
+"""
+    assert start(tmp_path, script).communicate(timeout=20) == ("", "")
+    assert (tmp_path / "worked").exists()
+    assert (tmp_path / "returned").read_text() == "here\n"
+
+
+def test_who_started_it_may_ignore_the_end_of_its_children(tmp_path: Path) -> None:
+    script = """
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+def work(detached):
+    detached.tell_ready()
+    tell(pid=os.getpid())
+detach(work, "a watchdog", log)
+"""
+    assert start(tmp_path, script).communicate(timeout=20) == ("", "")
+    assert read_facts(tmp_path)["pid"]
 
 
 def test_a_long_log_is_begun_anew(tmp_path: Path) -> None:
