@@ -199,6 +199,10 @@ def tell_firewall(topic: Topic) -> Told:
 
 def tell_other(topic: Topic) -> Told:
     """Tell of what no rule knows, as it stands there."""
+    if not topic.deltas[0].path:
+        came = topic.deltas[0].comes
+        effect = "its peers had it before" if came else "its peers keep it"
+        return f"{topic.reason.subject} is {'new' if came else 'gone'}", effect
     was, now = topic.reason.before, topic.reason.after
     path = topic.reason.subject or "the document"
     before, after = (

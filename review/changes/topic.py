@@ -64,9 +64,9 @@ class Topic:
 
     @cached_property
     def where(self) -> str:
-        """Return `` on node-b`` or `` on 3 hosts``; nothing where it is all of several hosts."""
+        """Return `` on node-b`` or `` on 3 hosts``; nothing for none, or all of several hosts."""
         hosts, staying = len(self.hosts), len(self.frame.staying)
-        if hosts == staying and staying > 1:
+        if not hosts or (hosts == staying and staying > 1):
             return ""
         return f" on {next(iter(self.hosts))}" if hosts == 1 else f" on {self.many_hosts}"
 

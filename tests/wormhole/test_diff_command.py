@@ -47,8 +47,10 @@ def test_an_error_is_exit_code_2(sides: tuple[str, str], wormhole: Wormhole) -> 
     assert wormhole("diff", sides[0], "nowhere") == (
         2,
         "",
-        "error: nowhere: no such file or folder; what is in a git revision is written REV:PATH,"
-        " such as HEAD:state\n",
+        (
+            "error: nowhere: no such file or folder; what is in a git revision is written REV:PATH,"
+            " such as HEAD:state\n"
+        ),
     )
     rule = "standard input can be one of the two sides"
     assert wormhole("diff", "-", "-") == (2, "", f"error: '-': {rule}\n")

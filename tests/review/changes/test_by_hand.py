@@ -214,6 +214,26 @@ def test_a_node_that_is_renamed_and_leaves_a_group_is_told_to_do_both() -> None:
     assert told["peerGroups.mesh.node-x changes on 2 hosts"] is Impact.SESSION_DROP
 
 
+def test_a_host_without_a_document_is_told_of_though_it_stays_a_peer() -> None:
+    whole = begin()
+    rest = replace(whole, hosts={name: it for name, it in whole.hosts.items() if name != NODE})
+    told = [
+        [f"{each.title}: {each.effect}" for each in compare(old, new).entries]
+        for old, new in ((whole, rest), (rest, whole))
+    ]
+    assert told == [
+        ["hosts/node-b.json is gone: its peers keep it"],
+        ["hosts/node-b.json is new: its peers had it before"],
+    ]
+
+
+def test_a_group_that_nobody_joins_touches_nobody() -> None:
+    old = begin()
+    groups = old.mesh.peer_groups | {"spare": {}}
+    [entry] = compare(old, replace(old, mesh=replace(old.mesh, peer_groups=groups))).entries
+    assert (entry.title, entry.effect) == ("peerGroups.spare changes", "nothing -> {}")
+
+
 def test_an_mtu_that_only_pods_get_is_no_tunnel_s() -> None:
     assert sentences(edit_plugin(mtu=9000)) == [
         "cni.config.plugins[0].mtu changes on node-b: 1440 -> 9000 (hitless)"
