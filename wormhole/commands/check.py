@@ -1,8 +1,10 @@
 """``wormhole check``: prove from documents that a mesh is private and connected."""
 
 import argparse
+import sys
 from typing import TYPE_CHECKING, Final
 
+from wormhole.console import choose_paint, out
 from wormhole.exit import Exit
 from wormhole.options import add_format
 
@@ -72,7 +74,14 @@ def run(arguments: argparse.Namespace) -> int:
     problems = check_state(documents.mesh, documents.hosts.values())
     places = Places(arguments.state, documents)
     found = list_findings(proof, problems, places)
+    claims = () if found else _list_claims(proof, documents)
     summary = _summarise(documents, imagined, proof, len(found))
+    if arguments.format == "text":
+        paint = choose_paint(arguments.color, sys.stdout)
+        for title, claim in claims:
+            out(f"{paint('good', f'{title:<9}')} {claim}")
+    elif claims:
+        summary = f"{summary}; {'; '.join(claim for _, claim in claims)}"
     report = Findings(command="check", summary=summary, findings=found, rules=list_check_rules())
     print_findings(report, arguments.format, arguments.color)
     return Exit.CHANGES if found else Exit.OK
@@ -89,22 +98,32 @@ def _prove(imagined: "Imagined", since: str | None) -> "Proof":
     return prove_rollout(read_documents(since), imagined.documents, proof)
 
 
+def _list_claims(proof: "Proof", documents: "Documents") -> tuple[tuple[str, str], ...]:
+    """Say what was proven: the name of each claim, and its sentence."""
+    from wormhole.remarks import count  # noqa: PLC0415 - as above
+
+    gone = len(documents.hosts) * (len(documents.hosts) - 1) - proof.pairs + proof.lost
+    kept = proof.pairs - proof.lost
+    pairs = f"{kept:,} {'pair reaches' if kept == 1 else 'pairs reach'} each other"
+    left = f" ({gone:,} are gone with their hosts)" if gone else ""
+    steps = f" and {count(proof.steps, 'step')} of a rollout" if proof.steps else ""
+    situations = count(proof.situations, "situation")
+    return (
+        ("reach", f"{pairs} through the tunnel{left}"),
+        ("privacy", f"nothing leaves in clear in {situations}{steps}"),
+        ("identity", "nobody speaks in another's name"),
+    )
+
+
 def _summarise(documents: "Documents", imagined: "Imagined", proof: "Proof", faults: int) -> str:
-    """Say in one line what was proven, or how much was not, and of how much."""
+    """Say in one line whether it was proven, or how much was not, and of how much."""
     from wormhole.remarks import count  # noqa: PLC0415 - as above
 
     hosts = f"{count(proof.hosts, 'host')} in {count(proof.classes, 'class', 'classes')}"
     scope = f"{hosts}, {' and '.join(proof.families)}, {proof.packets:,} packets walked"
     about = ", ".join((f"mesh {documents.mesh.name}", *imagined.words))
+    if not faults:
+        return f"proven: {about}: {scope}"
     pairs = len(documents.hosts) * (len(documents.hosts) - 1)
-    kept, lost = f"{proof.pairs - proof.lost:,}", pairs - proof.pairs + proof.lost
-    if faults:
-        reach = f"{lost:,} of {count(pairs, 'pair')} lose something"
-        return f"not proven: {about}: {count(faults, 'fault')}; {reach}; {scope}"
-    gone = f" ({lost:,} are gone with their hosts)" if lost else ""
-    steps = f" and {count(proof.steps, 'step')} of a rollout" if proof.steps else ""
-    return (
-        f"proven: {about}: {kept} {'pair reaches' if kept == '1' else 'pairs reach'} each other"
-        f" through the tunnel{gone}; nothing leaves in clear in"
-        f" {count(proof.situations, 'situation')}{steps}; nobody speaks in another's name; {scope}"
-    )
+    reach = f"{pairs - proof.pairs + proof.lost:,} of {count(pairs, 'pair')} lose something"
+    return f"not proven: {about}: {count(faults, 'fault')}; {reach}; {scope}"
