@@ -18,7 +18,7 @@ QUIET: Final = 1.0
 """Seconds without a token after which nothing more will come: a neighbour may be looked for."""
 QUIET_TUNNEL: Final = 0.25
 """The same where the packets are in the tunnel already."""
-LONGEST: Final = 6.0
+LONGEST: Final = 20.0
 """Seconds to wait for quiet."""
 
 Seen = dict[int, list[Sighting]]
@@ -28,8 +28,10 @@ Seen = dict[int, list[Sighting]]
 class Volley:
     """Fires shots on a range."""
 
-    def __init__(self, hosts: ShootingRange) -> None:
+    def __init__(self, hosts: ShootingRange, patience: float = 1) -> None:
         self._range = hosts
+        self._patience = patience
+        """How many times as long to wait for quiet as an idle machine needs."""
 
     def fire(self, shots: Sequence[Shot]) -> Seen:
         """Fire a volley; return what was seen of each shot until all was quiet again.
@@ -103,7 +105,7 @@ class Volley:
                 shot.fired = shot.start.entry in {Entry.POD, Entry.HOST}
             if number % 16 == 0:
                 self._range.ears.listen(0)
-        self._range.ears.listen_until_quiet(quiet=quiet, longest=LONGEST)
+        self._range.ears.listen_until_quiet(quiet=quiet * self._patience, longest=LONGEST)
         return {shot.token: self._range.ears.heard.get(shot.token, []) for shot in shots}
 
     def _send(self, shot: Shot) -> None:
