@@ -11,7 +11,8 @@ from manifests import DEPLOY, Object, build, one, patch, read, read_kustomizatio
 
 FOLDERS = ["base", "gitops", "admission", "alerts"]
 COMPONENTS = sorted(path.name for path in (DEPLOY / "components").iterdir())
-ALONE = {"mesh.example.yaml"}
+ALONE = {"mesh.example.yaml", "inventory-reader.yaml"}
+"""What is applied by itself, by who needs it."""
 
 
 def key(document: Object) -> tuple[str, str, str]:
