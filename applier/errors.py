@@ -36,6 +36,10 @@ class Unobservable(HostError):  # noqa: N818
     """
 
 
+class Damaged(Unobservable):
+    """A file of ours was read, and makes no sense: reading it again will not help."""
+
+
 class Locked(HostError):  # noqa: N818
     """Another applier holds this host's lock."""
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from applier.errors import Missing, Unobservable
+from applier.errors import Damaged, Missing, Unobservable
 from applier.host import Host
 from applier.keys import Files
 from applier.memory import Names
@@ -77,7 +77,8 @@ def load_note(files: Files, paths: Paths) -> Note | None:
     """Return the change on trial; None when there is none.
 
     Raises:
-        Unobservable: the note is damaged, so that nobody knows what is to be done.
+        Damaged: the note makes no sense; only a living watchdog knows what is to be done.
+        Unobservable: it could not be read.
 
     """
     return _decode(files, paths.pending, Note)
@@ -137,4 +138,4 @@ def _decode(files: Files, path: Path, kind: type[T]) -> T | None:
         return msgspec.json.decode(content, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:  # bytes that are no UTF-8 end so
         reason = f"damaged ({error}): remove it to go on with the host as it is"
-        raise Unobservable("read", str(path), reason) from None
+        raise Damaged("read", str(path), reason) from None

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from applier.errors import HostError, Locked
+from applier.errors import Damaged, HostError, Locked
 from applier.host import Host
 from applier.paths import Paths
 from applier.pending.note import Note, Phase, load_note
@@ -54,23 +54,38 @@ class Post:
 
 def watch(post: Post, armed: Note, before: Situation, paths: Paths) -> bool:
     """Wait for the end of a trial; go back if it comes to that. Return whether all is decided."""
-    while (note := _read(post, armed, paths)) is not None:
+    known = armed
+    while (note := _glance(post, known, paths)) is not None:
         if why := _is_over(post, note):
             post.say(f"going back: {why}")
             return _go_back(post, note, before, paths)
+        known = note
         post.sleep(TICK)
     post.say("the change was kept, or taken back by somebody else")
     return True
 
 
-def _read(post: Post, armed: Note, paths: Paths) -> Note | None:
-    """Return this trial's note; None when it is gone. One that cannot be read is as it was."""
+def _glance(post: Post, known: Note, paths: Paths) -> Note | None:
+    """Return this trial's note; None when it is gone. While nobody can read it, it is as known."""
     try:
         with post.open_host() as host:
-            note = load_note(host, paths)
+            return _read(host, known, paths)
     except HostError:
-        return armed
-    return note if note is not None and note.id == armed.id else None
+        return known
+
+
+def _read(host: Host, known: Note, paths: Paths) -> Note | None:
+    """Return this trial's note; None when it is gone. A damaged one is as it was known last.
+
+    Raises:
+        Unobservable: it may be gone, which cannot be seen now.
+
+    """
+    try:
+        note = load_note(host, paths)
+    except Damaged:
+        return known
+    return note if note is not None and note.id == known.id else None
 
 
 def _is_over(post: Post, note: Note) -> str:
@@ -86,10 +101,10 @@ def _is_over(post: Post, note: Note) -> str:
     return ""
 
 
-def _go_back(post: Post, armed: Note, before: Situation, paths: Paths) -> bool:
+def _go_back(post: Post, known: Note, before: Situation, paths: Paths) -> bool:
     for pause in PAUSES:
         try:
-            left = _try(post, armed, before, paths)
+            left = _try(post, known, before, paths)
         except Locked as error:
             left = (str(error),)
         except Exception as error:  # noqa: BLE001 - whatever it is, trying again is all there is
@@ -103,11 +118,11 @@ def _go_back(post: Post, armed: Note, before: Situation, paths: Paths) -> bool:
     return False
 
 
-def _try(post: Post, armed: Note, before: Situation, paths: Paths) -> tuple[str, ...]:
+def _try(post: Post, known: Note, before: Situation, paths: Paths) -> tuple[str, ...]:
     """Go back once, under the lock; return what is left of the change."""
     with _locked(post), post.open_host() as host:
-        note = load_note(host, paths)
-        if note is None or note.id != armed.id:
+        note = _read(host, known, paths)
+        if note is None:
             post.say("somebody else decided it meanwhile")
             return ()
         reversal = put_back(host, note, before, paths, post.read_moment())

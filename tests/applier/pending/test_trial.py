@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from damage import change_peer
@@ -231,6 +232,52 @@ class TestTheWatchdog:
         assert stage.said[-1].startswith("gave up: ")
         assert stage.settle() is not None
         assert load_note(stage.host, stage.paths) is None
+
+    @pytest.mark.parametrize("error", ["damaged", "Too many open files in system"])
+    def test_a_note_that_cannot_be_read_changes_neither_the_time_nor_the_end(
+        self, error: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stage = Stage()
+        before = dump(stage)
+        stage.apply()
+        read = stage.host.read_file
+        path = stage.paths.pending
+
+        def fail(asked: Path) -> bytes | None:
+            if asked == path and stage.moment.now < 1000.0 + SECONDS + 1:
+                raise Unobservable("read file", str(path), error, 23)
+            return read(asked)
+
+        def damage() -> None:
+            stage.host.files[path] = (stage.host.files[path][0][:500], 0o600)
+
+        if error == "damaged":
+            stage.every_tick = [damage]
+        else:
+            stage.every_tick = [lambda: monkeypatch.setattr(stage.host, "read_file", fail)]
+        assert stage.watch()
+        assert dump(stage) == before
+        assert is_remembered(stage)
+        assert stage.said[0] == "going back: nobody confirmed it in time"
+        assert load_note(stage.host, stage.paths) is None
+
+    def test_what_was_confirmed_stays_although_that_cannot_be_read_now(self) -> None:
+        stage = Stage()
+        stage.apply()
+        after = dump_network(stage)
+        early = stage.moment
+        stage.pass_time(SECONDS)
+        hold = stage._hold
+
+        def confirm_first() -> object:
+            if keep(stage.host, paths=stage.paths, moment=early):
+                error = Unobservable("read file", "it", "Too many open files in system", 23)
+                stage.host.faults.fail("read_file", 1, error)
+            return hold()
+
+        stage._hold = confirm_first  # type: ignore[method-assign, assignment] # comes first
+        assert stage.watch()
+        assert dump_network(stage) == after
 
     def test_one_of_confirm_and_watchdog_wins(self) -> None:
         """Confirmed in the last instant: the watchdog has the time, and then not the note."""
