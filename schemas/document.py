@@ -23,6 +23,9 @@ _SCHEMAS: Final[dict[type[Value], str]] = {
 
 _NAME_MAX: Final = 255
 """Bytes of a file's name on Linux (``limits.h``)."""
+_TOO_DEEP: Final = b"\n" + b" " * 2 * 64
+"""What only stands in canonical text where values are nested so deep. What walks documents calls
+itself at every step down, and a CNI configuration may hold any JSON."""
 _KEPT: Final = 233
 """Characters of a long node name that its file keeps: 255 less ``~``, 16 digits, ``.json``."""
 
@@ -101,8 +104,11 @@ def read_raw(content: bytes, file: str, kind: str, schema: str) -> Any:  # noqa:
             )
             for violation in found
         )
+    canonical = format_raw(raw)
+    if _TOO_DEEP in canonical:
+        raise Problems.one("nested too deeply", file=file)
     # Bytes that are canonical repeat nothing; only others need the slow search.
-    if format_raw(raw) != content:
+    if canonical != content:
         _refuse_repeated(content.decode(), file)
     return raw
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from hashlib import sha256
+from typing import Any
 
 import pytest
 from inventories import make_inventory, make_key, make_mesh, make_node
@@ -199,3 +200,20 @@ def test_long_names_that_begin_alike_have_files_of_their_own() -> None:
     files = {host_file_name(NodeName(name)) for name in names}
     assert {len(file) for file in files} == {255}
     assert len(files) == 3
+
+
+@pytest.mark.parametrize("spell", [json.dumps, lambda raw: json.dumps(raw, indent=2)])
+def test_a_host_is_not_nested_without_end(spell: Callable[[object], str]) -> None:
+    node = make_node("node-a", "10.244.0.0/24")
+    host = compile_mesh(make_inventory(make_mesh("10.244.0.0/16"), node)).hosts[NodeName("node-a")]
+    raw = json.loads(dump(host))
+    deep: dict[str, Any] = {}
+    raw["cni"]["config"]["deep"] = deep
+    for _ in range(50):
+        deep["er"] = deep = {}
+    assert load_host(spell(raw).encode(), "node-a.json").name == "node-a"
+    for _ in range(50):
+        deep["er"] = deep = {}
+    with pytest.raises(Problems) as caught:
+        load_host(spell(raw).encode(), "node-a.json")
+    assert str(caught.value) == "node-a.json: nested too deeply"
