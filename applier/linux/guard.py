@@ -10,9 +10,9 @@ from applier.errors import Locked
 from applier.linux.detach import Detached, detach
 from applier.linux.host import LinuxHost
 from applier.linux.lock import hold
-from applier.linux.moment import read_moment
 from applier.paths import Paths
 from applier.pending.note import Note
+from applier.pending.verdict import Moment
 from applier.pending.watchdog import TICK, Post, watch
 from applier.situation import Situation
 from applier.vault import Vault
@@ -38,7 +38,7 @@ def arm(before: Situation, note: Note, *, vault: Vault, paths: Paths) -> None:
             _hold_watch(stack, paths)
             _say(f"watches over a change to sha256:{digest(note.desired)[:12]}")
             detached.tell_ready()
-            watch(_post(detached, vault, paths), note, before, paths)
+            watch(_post(detached, note, vault, paths), note, before, paths)
 
     detach(work, _NAME, paths.watchdog_log)
 
@@ -57,16 +57,25 @@ def _hold_watch(stack: ExitStack, paths: Paths) -> None:
             return
 
 
-def _post(detached: Detached, vault: Vault, paths: Paths) -> Post:
+def _post(detached: Detached, note: Note, vault: Vault, paths: Paths) -> Post:
     return Post(
         open_host=lambda: LinuxHost(vault, paths.run),
         hold_lock=lambda: hold(paths.run / "lock"),
-        read_moment=lambda: read_moment(paths),
+        read_moment=lambda: _moment_of(note),
         sleep=time.sleep,
         applier=detached,
         is_dismissed=detached.is_dismissed,
         say=_say,
     )
+
+
+def _moment_of(note: Note) -> Moment:
+    """Return what the watchdog's verdict depends on. Without files: there may be none to be had.
+
+    A process sees one boot only, and this one is the watchdog that lives.
+    """
+    now = time.clock_gettime(time.CLOCK_BOOTTIME)
+    return Moment(boot_id=note.boot_id, now=now, watched=True)
 
 
 def _say(sentence: str) -> None:

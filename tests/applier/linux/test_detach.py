@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from trials import Stage
+
 from applier.errors import Unobservable
-from applier.linux import moment
+from applier.linux import guard, moment
 from applier.linux.lock import hold, is_held
 from applier.linux.moment import read_moment
 from applier.paths import Paths
@@ -274,3 +276,15 @@ class TestTheMoment:
         monkeypatch.setattr(moment, "_BOOT_ID", tmp_path / "none")
         with pytest.raises(Unobservable, match="No such file"):
             read_moment(Paths(run=tmp_path))
+
+    def test_of_the_watchdog_it_needs_nothing_that_can_fail(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stage = Stage()
+        stage.apply()
+        assert stage.armed is not None
+        _, note = stage.armed
+        monkeypatch.setattr(moment, "_BOOT_ID", tmp_path / "none")
+        found = guard._moment_of(note)
+        assert (found.boot_id, found.watched) == (note.boot_id, True)
+        assert 0 <= time.clock_gettime(time.CLOCK_BOOTTIME) - found.now < 5
