@@ -15,7 +15,7 @@ from applier.paths import Paths
 from renderers.cni import read
 from schemas.marks import NETWORK_NAME
 from schemas.problems import Problem, Problems
-from wormhole.folder import Folder, explain_os_errors, read_plain
+from wormhole.files.folder import Folder, explain_os_errors, read_plain
 
 NEEDED: Final = ("bridge", "host-local", "loopback", "portmap")
 """What our configuration names, and ``loopback``, which the container runtime itself starts."""

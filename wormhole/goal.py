@@ -14,10 +14,10 @@ from applier.vault import Vault
 from schemas.problems import Problems
 from schemas.state import ResolvedHost
 from wormhole.console import choose_paint, out
-from wormhole.folder import names_file
-from wormhole.savedfile import open_saved
-from wormhole.savedview import describe_stale, summarise_stale
-from wormhole.statefolder import read_resolved
+from wormhole.files.folder import names_file
+from wormhole.files.savedfile import open_saved
+from wormhole.files.statefolder import read_resolved
+from wormhole.views.saved import describe_stale, summarise_stale
 
 
 class Goal(Protocol):

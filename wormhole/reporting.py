@@ -8,8 +8,8 @@ from applier.plan import Plan
 from schemas.document import dump
 from schemas.state import Value
 from wormhole.console import choose_paint, err, out, progress
-from wormhole.outcomeview import describe_troubles, summarise_outcome
-from wormhole.planview import describe_changes, summarise_plan
+from wormhole.views.outcome import describe_troubles, summarise_outcome
+from wormhole.views.plan import describe_changes, summarise_plan
 
 
 def print_document(value: Value) -> None:

@@ -20,7 +20,7 @@ from schemas.state import ResolvedHost
 from wormhole import thishost
 from wormhole.console import err, out
 from wormhole.exit import Exit
-from wormhole.trialview import describe_pending, describe_reverted, say_pending, say_reverted
+from wormhole.views.trial import describe_pending, describe_reverted, say_pending, say_reverted
 
 
 def settle_first(host: Host, vault: Vault, paths: Paths) -> bool:

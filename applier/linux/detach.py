@@ -28,6 +28,8 @@ _READY: Final = b"ready"
 _SYSTEMD: Final = Path("/run/systemd/system")
 """There if systemd runs the machine (``sd_booted(3)``)."""
 _SCOPE_PATIENCE: Final = 5.0
+_NAME_LIMIT: Final = 15
+"""Bytes that the kernel keeps of a process's name (``proc(5)``)."""
 
 _IGNORED: Final = (
     *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE),
@@ -107,6 +109,7 @@ def _run_detached(
         if os.fork():
             os._exit(0)
         _cut_ties({ready, origin}, log)
+        _take_name(name)
         detached = Detached(ready, origin)
         _leave_service(name)
         work(detached)
@@ -148,6 +151,13 @@ def _cover(descriptor: int, nothing: int) -> None:
     except OSError:
         return  # the one that listed the folder
     os.dup2(nothing, descriptor, inheritable=descriptor <= 2)  # noqa: PLR2004 - standard streams
+
+
+def _take_name(name: str) -> None:
+    """Be no second apply, to those who look for who holds a lock or what there is to kill."""
+    sys.argv = [name]
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(name[:_NAME_LIMIT], encoding="utf-8")
 
 
 def _leave_service(name: str) -> None:

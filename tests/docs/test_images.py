@@ -7,7 +7,7 @@ from pages import ROOT
 
 from review.pictures.build import build_picture
 from review.pictures.svg import draw_svg
-from wormhole.review_sources import read_documents
+from wormhole.files.review_sources import read_documents
 
 IMAGES = {"mesh.svg": "fixtures/clusters/behind-nat/cluster.yaml"}
 FOLDER = ROOT / "docs" / "images"

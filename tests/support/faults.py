@@ -12,7 +12,7 @@ from typing import Any
 from compiler.compile import compile_mesh
 from compiler.parse import parse
 from schemas.document import dump, host_file_name
-from wormhole.sources import read_sources
+from wormhole.files.sources import read_sources
 
 FAULTS = Path(__file__).parents[2] / "fixtures" / "faults"
 

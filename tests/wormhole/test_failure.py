@@ -9,7 +9,7 @@ from schemas.problems import Problem, Problems
 from wormhole.cluster.errors import ApiError
 from wormhole.exit import Exit
 from wormhole.failure import explain_failure
-from wormhole.planview import summarise_plan
+from wormhole.views.plan import summarise_plan
 
 NOTHING_CHANGED = "\nnothing was changed: what cannot be read is not empty\n"
 ENDED = "\nit ended there: once the cause is gone, run it again\n"
@@ -108,7 +108,7 @@ def test_a_bug_is_placed_at_the_innermost_frame_of_ours(
         summarise_plan(None)  # type: ignore[arg-type] # the bug
     except AttributeError as error:
         explain_failure(error)
-    assert "  at wormhole/planview.py:" in capsys.readouterr().err
+    assert "  at wormhole/views/plan.py:" in capsys.readouterr().err
 
 
 def test_the_traceback_is_there_for_who_asks(

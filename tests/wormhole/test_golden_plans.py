@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from applier.plan import Action, Cause, Change, Plan
-from wormhole.planview import describe_changes, summarise_plan
+from wormhole.views.plan import describe_changes, summarise_plan
 
 PLANS = Path(__file__).parents[2] / "fixtures/plans"
 CASES = sorted(path.name for path in PLANS.iterdir())

@@ -6,9 +6,9 @@ from applier.outcome import Failure, Outcome
 from applier.plan import Action, Cause, Change, Plan
 from applier.status import DeviceStatus, PeerStatus, Status
 from schemas.values import Endpoint, NodeName, Prefix, PublicKey
-from wormhole.fieldview import describe_difference
-from wormhole.outcomeview import describe_troubles, exit_of, summarise_outcome
-from wormhole.statusview import describe_status, spell_age, spell_bytes
+from wormhole.views.fields import describe_difference
+from wormhole.views.outcome import describe_troubles, exit_of, summarise_outcome
+from wormhole.views.status import describe_status, spell_age, spell_bytes
 
 KEY = "zE4iLxHuYgRz+RmFHG2ePr1ma4hrSINg0INH5OItb0o="
 ROUTE = Change(

@@ -6,7 +6,7 @@ import pytest
 from commandline import Wormhole
 from wormhole_git import write_inventory
 
-from wormhole.rendering import is_rendering
+from wormhole.files.rendering import is_rendering
 
 COMPILE = ("compile", "mesh.yaml", "-o", "state", "--render", "native")
 CHECK = ("render", "state", "--all", "-o", "native", "--check")

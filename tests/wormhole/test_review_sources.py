@@ -8,7 +8,7 @@ from wormhole_git import run_git, write_inventory
 
 from schemas.problems import Problems
 from wormhole.__main__ import run
-from wormhole.review_sources import Reader, read_documents, split_revision
+from wormhole.files.review_sources import Reader, read_documents, split_revision
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from schemas.problems import Problems
-from wormhole.sources import read_sources
+from wormhole.files.sources import read_sources
 
 
 def names_read(*paths: object) -> list[str]:

@@ -11,7 +11,7 @@ from schemas.document import dump
 from schemas.problems import Problems
 from schemas.state import Documents
 from schemas.values import NodeName
-from wormhole.statefolder import (
+from wormhole.files.statefolder import (
     Written,
     choose_host,
     read_host,

@@ -14,7 +14,7 @@ from wormhole_git import run_git
 from review.changes.compare import compare
 from review.changes.summary import summarise
 from wormhole.__main__ import run
-from wormhole.review_sources import read_documents
+from wormhole.files.review_sources import read_documents
 
 REVIEWS = Path(__file__).parents[2] / "fixtures/reviews"
 

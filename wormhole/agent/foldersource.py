@@ -12,7 +12,7 @@ from schemas.values import NodeName, PublicKey
 from wormhole.agent.desired import Cause, Desired, Wake
 from wormhole.agent.fingerprint import Fingerprint, look_at
 from wormhole.agent.watchers import GLANCE, Watcher
-from wormhole.statefolder import HOSTS_FOLDER, MESH_FILE, read_resolved
+from wormhole.files.statefolder import HOSTS_FOLDER, MESH_FILE, read_resolved
 
 _ATTEMPTS: Final = 3
 """How often documents are read, if they change meanwhile, before they are left for later."""

@@ -30,7 +30,7 @@ from wormhole import thishost
 from wormhole.agent.desired import Cause, Desired, Source
 from wormhole.agent.pace import Fights
 from wormhole.agent.turn import Hindrance, SourceKind, Turn
-from wormhole.trialview import say_reverted
+from wormhole.views.trial import say_reverted
 
 _LOG: Final = logging.getLogger("wormhole.agent")
 

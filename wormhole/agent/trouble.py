@@ -10,7 +10,7 @@ from schemas.state import Value
 from wormhole.agent.offence import place_of
 from wormhole.agent.turn import Hindrance, Turn
 from wormhole.agent.wording import clip, name_some, redact
-from wormhole.planview import describe_change
+from wormhole.views.plan import describe_change
 
 _DIGITS: Final = 12
 

@@ -15,8 +15,8 @@ from wormhole.agent.offence import find_offences
 from wormhole.agent.trouble import blur, describe_conflicts, find_conflicts, find_troubles
 from wormhole.agent.turn import Hindrance, Turn
 from wormhole.agent.wording import clip, redact, say_change
-from wormhole.kindview import name_of
-from wormhole.planview import shorten_digest
+from wormhole.views.kinds import name_of
+from wormhole.views.plan import shorten_digest
 
 AGAIN: Final = 600.0
 """Seconds after which a trouble that goes on is said again, with how often it was met."""

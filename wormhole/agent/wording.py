@@ -7,9 +7,9 @@ from typing import Final
 
 from applier.plan import Action, Change
 from schemas.problems import neutralise
-from wormhole.kindview import fields_of
-from wormhole.planview import describe_change
 from wormhole.remarks import count
+from wormhole.views.kinds import fields_of
+from wormhole.views.plan import describe_change
 
 LIMIT: Final = 1024
 """Bytes of a message: what events.k8s.io takes (``NoteLengthLimit``), and enough for a reader."""

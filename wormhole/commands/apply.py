@@ -32,10 +32,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Converge under the lock, and say what came of it."""
     from wormhole import thishost  # noqa: PLC0415 - the applier is for the host's commands
     from wormhole.goal import read_goal  # noqa: PLC0415
-    from wormhole.outcomeview import exit_of, show_progress  # noqa: PLC0415
-    from wormhole.planview import shorten_digest  # noqa: PLC0415
     from wormhole.reporting import print_outcome, print_plan  # noqa: PLC0415
     from wormhole.trial import open_trial, prepare, say_how_to_keep  # noqa: PLC0415
+    from wormhole.views.outcome import exit_of, show_progress  # noqa: PLC0415
+    from wormhole.views.plan import shorten_digest  # noqa: PLC0415
 
     goal = read_goal(arguments)
     thishost.require_root()

@@ -60,12 +60,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Read the state, prove it, print what was found."""
     from schemas.check import check_state  # noqa: PLC0415 - brings msgspec, as the next do
+    from wormhole.files.review_sources import read_documents  # noqa: PLC0415
     from wormhole.formats.finding import Findings  # noqa: PLC0415
     from wormhole.formats.printing import print_findings  # noqa: PLC0415
     from wormhole.proof.findings import list_check_rules, list_findings  # noqa: PLC0415
     from wormhole.proof.imagine import imagine  # noqa: PLC0415
     from wormhole.proof.places import Places  # noqa: PLC0415
-    from wormhole.review_sources import read_documents  # noqa: PLC0415
 
     documents = read_documents(arguments.state)
     imagined = imagine(documents, arguments)
@@ -89,8 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _prove(imagined: "Imagined", since: str | None) -> "Proof":
     from review.proof.prove import prove  # noqa: PLC0415 - as above
+    from wormhole.files.review_sources import read_documents  # noqa: PLC0415
     from wormhole.proof.since import prove_rollout  # noqa: PLC0415
-    from wormhole.review_sources import read_documents  # noqa: PLC0415
 
     proof = prove(imagined.documents, path_mtus=imagined.path_mtus)
     if since is None:

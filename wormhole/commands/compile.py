@@ -11,7 +11,7 @@ from wormhole.exit import Exit
 if TYPE_CHECKING:
     from schemas.problems import Problem
     from schemas.state import Documents
-    from wormhole.committing import Target
+    from wormhole.git.committing import Target
 
 SUMMARY: Final = "Turn an inventory into a state folder: a document per host."
 DESCRIPTION: Final = (
@@ -63,9 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Compile, write, say what was written, and commit it if asked to."""
     from compiler.compile import compile_mesh  # noqa: PLC0415 - only where an inventory is read
     from compiler.parse import parse  # noqa: PLC0415
+    from wormhole.files.sources import read_sources  # noqa: PLC0415
+    from wormhole.files.statefolder import write_state  # noqa: PLC0415
     from wormhole.remarks import count, say_warnings  # noqa: PLC0415
-    from wormhole.sources import read_sources  # noqa: PLC0415
-    from wormhole.statefolder import write_state  # noqa: PLC0415
 
     _refuse_rendering_into_the_state(arguments)
     inventory = parse(read_sources(arguments.inventory))
@@ -92,10 +92,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace, documents: "Documents") -> int:
-    from wormhole.disagreement import say_disagreement  # noqa: PLC0415 - as above
+    from wormhole.files.disagreement import say_disagreement  # noqa: PLC0415 - as above
+    from wormhole.files.rendering import compare_rendering  # noqa: PLC0415
+    from wormhole.files.statecheck import compare_state  # noqa: PLC0415
     from wormhole.remarks import count, show_path  # noqa: PLC0415
-    from wormhole.rendering import compare_rendering  # noqa: PLC0415
-    from wormhole.statecheck import compare_state  # noqa: PLC0415
 
     total = say_disagreement(arguments.output, compare_state(arguments.output, documents))
     folders = show_path(arguments.output)
@@ -128,7 +128,7 @@ def _refuse_rendering_into_the_state(arguments: argparse.Namespace) -> None:
 def _choose_target(arguments: argparse.Namespace, documents: "Documents") -> "Target | None":
     if not arguments.commit:
         return None
-    from wormhole.committing import choose_target  # noqa: PLC0415 - brings git and the review
+    from wormhole.git.committing import choose_target  # noqa: PLC0415 - brings git and the review
 
     return choose_target(arguments.output, arguments.render, documents)
 
@@ -138,8 +138,8 @@ def _render(arguments: argparse.Namespace, documents: "Documents") -> tuple[str,
     if arguments.render is None:
         return ()
     from schemas.problems import Problem  # noqa: PLC0415 - as above
+    from wormhole.files.rendering import MANY_HOSTS, write_rendering  # noqa: PLC0415
     from wormhole.remarks import say_warnings  # noqa: PLC0415
-    from wormhole.rendering import MANY_HOSTS, write_rendering  # noqa: PLC0415
 
     rendered = write_rendering(arguments.render, documents)
     number = len(documents.hosts)
@@ -163,7 +163,7 @@ def _commit(
     color: str,
 ) -> int:
     from schemas.problems import neutralise  # noqa: PLC0415 - as above
-    from wormhole.committing import commit_state, describe_oddities  # noqa: PLC0415
+    from wormhole.git.committing import commit_state, describe_oddities  # noqa: PLC0415
     from wormhole.git.process import GitError  # noqa: PLC0415
     from wormhole.remarks import say_warnings  # noqa: PLC0415
 

@@ -57,7 +57,7 @@ def _keep(host: "Host", vault: "Vault", paths: "Paths") -> int:
     from applier.pending.settle import keep  # noqa: PLC0415
     from schemas.document import digest  # noqa: PLC0415
     from wormhole import thishost  # noqa: PLC0415
-    from wormhole.planview import shorten_digest  # noqa: PLC0415
+    from wormhole.views.plan import shorten_digest  # noqa: PLC0415
 
     kept = keep(host, paths=paths, moment=thishost.read_moment(paths))
     if kept is not None:
@@ -84,7 +84,7 @@ def _go_back(host: "Host", vault: "Vault", paths: "Paths") -> None:
 
 def _say_nothing_waits(host: "Host", paths: "Paths") -> int:
     from applier.pending.note import load_reverted  # noqa: PLC0415 - as in run
-    from wormhole.trialview import say_reverted  # noqa: PLC0415
+    from wormhole.views.trial import say_reverted  # noqa: PLC0415
 
     reverted = load_reverted(host, paths)
     if reverted is None:
@@ -113,7 +113,7 @@ def _take_back(host: "Host", vault: "Vault", paths: "Paths") -> int:
 
     from applier.pending.note import load_note, load_reverted, store_note  # noqa: PLC0415
     from wormhole import thishost  # noqa: PLC0415
-    from wormhole.trialview import say_reverted  # noqa: PLC0415
+    from wormhole.views.trial import say_reverted  # noqa: PLC0415
 
     with thishost.wait_for_lock(paths, _LOCK_PATIENCE):
         note = load_note(host, paths)

@@ -41,9 +41,9 @@ def run(arguments: argparse.Namespace) -> int:
     """List what goes, remove it under the lock, and say what came of it."""
     from applier.destroy import destroy, plan_destroy  # noqa: PLC0415 - for the host's commands
     from wormhole import thishost  # noqa: PLC0415
-    from wormhole.outcomeview import exit_of, show_progress  # noqa: PLC0415
     from wormhole.reporting import print_outcome  # noqa: PLC0415
     from wormhole.trial import refuse_trial  # noqa: PLC0415
+    from wormhole.views.outcome import exit_of, show_progress  # noqa: PLC0415
 
     thishost.require_root()
     paths = thishost.paths_from(arguments)

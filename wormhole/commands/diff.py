@@ -37,8 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Read both sides, compare, print."""
     from review.changes.compare import compare  # noqa: PLC0415 - brings msgspec, as the next do
     from schemas.problems import Problems  # noqa: PLC0415
+    from wormhole.files.review_sources import STDIN, Reader  # noqa: PLC0415
     from wormhole.remarks import say_warnings  # noqa: PLC0415
-    from wormhole.review_sources import STDIN, Reader  # noqa: PLC0415
 
     if (arguments.old, arguments.new) == (STDIN, STDIN):
         raise Problems.one("standard input can be one of the two sides", value=STDIN)

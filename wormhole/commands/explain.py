@@ -97,6 +97,6 @@ def _read_inventory(paths: list[str]) -> "Origins | None":
     if not paths:
         return None
     from compiler.origins.origin import Origins  # noqa: PLC0415 - brings the compiler
-    from wormhole.sources import read_sources  # noqa: PLC0415
+    from wormhole.files.sources import read_sources  # noqa: PLC0415
 
     return Origins(read_sources(paths))

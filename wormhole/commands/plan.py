@@ -44,8 +44,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Observe, compare, print; save it when that is asked."""
     from schemas.problems import Problems  # noqa: PLC0415 - brings msgspec
-    from wormhole.folder import names_file  # noqa: PLC0415
-    from wormhole.statefolder import read_resolved  # noqa: PLC0415
+    from wormhole.files.folder import names_file  # noqa: PLC0415
+    from wormhole.files.statefolder import read_resolved  # noqa: PLC0415
 
     if names_file(arguments.state):
         rule = "is no state folder: a saved plan is read with 'wormhole show'"
@@ -73,8 +73,8 @@ def _save(arguments: argparse.Namespace, resolved: "ResolvedHost") -> int:
     from applier.saved.make import draft  # noqa: PLC0415 - as above
     from wormhole import __version__, thishost  # noqa: PLC0415
     from wormhole.console import err  # noqa: PLC0415
+    from wormhole.files.savedfile import refuse_place, store_saved  # noqa: PLC0415
     from wormhole.remarks import show_path  # noqa: PLC0415
-    from wormhole.savedfile import refuse_place, store_saved  # noqa: PLC0415
     from wormhole.trial import tell_of_trials  # noqa: PLC0415
 
     refuse_place(arguments.out)

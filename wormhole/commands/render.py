@@ -42,9 +42,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Render to standard output, or to a folder for each host."""
-    from wormhole.artifacts import print_artifacts, write_host  # noqa: PLC0415 - brings renderers
+    from wormhole.files.artifacts import print_artifacts, write_host  # noqa: PLC0415 - brings renderers
+    from wormhole.files.statefolder import read_resolved  # noqa: PLC0415
     from wormhole.remarks import say_warnings, show_path  # noqa: PLC0415
-    from wormhole.statefolder import read_resolved  # noqa: PLC0415
 
     if arguments.check:
         return _check(arguments)
@@ -62,9 +62,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _render_all(arguments: argparse.Namespace) -> int:
     from schemas.problems import Problems  # noqa: PLC0415 - as above
-    from wormhole.artifacts import write_all  # noqa: PLC0415
+    from wormhole.files.artifacts import write_all  # noqa: PLC0415
+    from wormhole.files.statefolder import read_hosts, read_mesh  # noqa: PLC0415
     from wormhole.remarks import count, say_warnings, show_path  # noqa: PLC0415
-    from wormhole.statefolder import read_hosts, read_mesh  # noqa: PLC0415
 
     if arguments.output is None:
         rule = "give -o DIR: all hosts do not fit on standard output"
@@ -77,9 +77,9 @@ def _render_all(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     from schemas.problems import Problems  # noqa: PLC0415 - as above
-    from wormhole.disagreement import say_disagreement  # noqa: PLC0415
+    from wormhole.files.disagreement import say_disagreement  # noqa: PLC0415
+    from wormhole.files.rendering import compare_rendering, read_rendered_state  # noqa: PLC0415
     from wormhole.remarks import count, show_path  # noqa: PLC0415
-    from wormhole.rendering import compare_rendering, read_rendered_state  # noqa: PLC0415
 
     if not arguments.all or arguments.output is None:
         raise Problems.one("compares a whole folder: give --all and -o DIR", path="--check")

@@ -35,9 +35,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Read one state or two, compare, prove, write."""
     from review.report.page import write_report  # noqa: PLC0415 - brings msgspec and ipaddress
-    from wormhole.pagefile import write_page  # noqa: PLC0415
+    from wormhole.files.pagefile import write_page  # noqa: PLC0415
+    from wormhole.files.review_sources import Reader  # noqa: PLC0415
     from wormhole.remarks import say_warnings  # noqa: PLC0415
-    from wormhole.review_sources import Reader  # noqa: PLC0415
 
     reader = Reader()
     state = reader.read(arguments.state)

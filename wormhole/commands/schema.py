@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _write(path: Path, names: tuple[str, ...]) -> int:
     from schemas.standalone import build_standalone  # noqa: PLC0415 - as above
-    from wormhole.folder import Folder  # noqa: PLC0415
+    from wormhole.files.folder import Folder  # noqa: PLC0415
     from wormhole.remarks import count, show_path  # noqa: PLC0415
 
     with Folder.open(path) as folder:

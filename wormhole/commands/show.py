@@ -25,8 +25,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Read, resolve, print."""
     from schemas.document import dump  # noqa: PLC0415 - brings msgspec, which --version does without
-    from wormhole.folder import names_file  # noqa: PLC0415
-    from wormhole.statefolder import read_resolved  # noqa: PLC0415
+    from wormhole.files.folder import names_file  # noqa: PLC0415
+    from wormhole.files.statefolder import read_resolved  # noqa: PLC0415
 
     if names_file(arguments.state):
         return _show_saved(arguments)
@@ -42,9 +42,9 @@ def _show_saved(arguments: argparse.Namespace) -> int:
 
     from schemas.document import format_raw  # noqa: PLC0415
     from wormhole.console import choose_paint  # noqa: PLC0415
-    from wormhole.planview import summarise_plan  # noqa: PLC0415 - the rest of the command needs none
-    from wormhole.savedfile import open_saved  # noqa: PLC0415
-    from wormhole.savedview import describe_saved  # noqa: PLC0415
+    from wormhole.files.savedfile import open_saved  # noqa: PLC0415
+    from wormhole.views.plan import summarise_plan  # noqa: PLC0415 - the rest of the command needs none
+    from wormhole.views.saved import describe_saved  # noqa: PLC0415
 
     opened = open_saved(arguments.state)
     if arguments.json:

@@ -36,10 +36,10 @@ def run(arguments: argparse.Namespace) -> int:
     from applier.pending.note import load_note  # noqa: PLC0415 - for the host's commands
     from applier.status import status  # noqa: PLC0415
     from wormhole import thishost  # noqa: PLC0415
+    from wormhole.files.statefolder import read_resolved  # noqa: PLC0415
     from wormhole.reporting import print_document  # noqa: PLC0415
-    from wormhole.statefolder import read_resolved  # noqa: PLC0415
-    from wormhole.statusview import describe_status  # noqa: PLC0415
     from wormhole.trial import add_trials  # noqa: PLC0415
+    from wormhole.views.status import describe_status  # noqa: PLC0415
 
     resolved = read_resolved(arguments.state, arguments.host) if arguments.state else None
     thishost.require_root()

@@ -78,8 +78,8 @@ def _read(arguments: argparse.Namespace) -> "Documents":
     """Read a state folder; one that contradicts itself is what somebody wants to understand."""
     from schemas.check import check_state  # noqa: PLC0415 - as above
     from schemas.state import Documents  # noqa: PLC0415
+    from wormhole.files.statefolder import read_hosts, read_mesh  # noqa: PLC0415
     from wormhole.remarks import say_warnings  # noqa: PLC0415
-    from wormhole.statefolder import read_hosts, read_mesh  # noqa: PLC0415
 
     mesh, hosts = read_mesh(arguments.state), read_hosts(arguments.state)
     say_warnings(check_state(mesh, hosts), arguments.color)
@@ -116,8 +116,8 @@ def _tell(
     from review.model.trace import make_trace  # noqa: PLC0415 - as above
     from review.model.walk import walk_both_ways  # noqa: PLC0415
     from schemas.document import dump  # noqa: PLC0415
-    from wormhole.documentlines import DocumentLines  # noqa: PLC0415
-    from wormhole.traceview import View, describe_trace, is_good  # noqa: PLC0415
+    from wormhole.files.documentlines import DocumentLines  # noqa: PLC0415
+    from wormhole.views.trace import View, describe_trace, is_good  # noqa: PLC0415
 
     story, answer = walk_both_ways(network, packet, start)
     lines = DocumentLines(arguments.state)

@@ -12,7 +12,7 @@ from wormhole.options import add_format
 
 if TYPE_CHECKING:
     from schemas.problems import Problem
-    from wormhole.check import Verdict
+    from wormhole.validation import Verdict
 
 SUMMARY: Final = "Check an inventory, or a state folder, and write nothing."
 DESCRIPTION: Final = (
@@ -86,7 +86,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
 def _list_checks(paths: list[str]) -> Iterator[Callable[[], "Verdict"]]:
     """Yield a check for all inventories together, and one for each state."""
-    from wormhole.check import check_inventory, check_state, is_state  # noqa: PLC0415 - as above
+    from wormhole.validation import check_inventory, check_state, is_state  # noqa: PLC0415 - as above
 
     states = [path for path in paths if is_state(path)]
     if inventories := [path for path in paths if path not in states]:

@@ -8,7 +8,7 @@ from review.model.story import Place
 from schemas.problems import Problems
 from wormhole.explain.asked import Network
 from wormhole.explain.folder import Folder, Steps
-from wormhole.statefolder import MESH_FILE
+from wormhole.files.statefolder import MESH_FILE
 
 Found = tuple[tuple[str, Place], ...]
 """What a place is to the address, and the place."""

@@ -10,7 +10,7 @@ from review.model.story import Place
 from schemas.problems import Problems, spell_path
 from schemas.wording import suggest
 from wormhole.explain.folder import Folder, Steps
-from wormhole.statefolder import MESH_FILE
+from wormhole.files.statefolder import MESH_FILE
 
 Network = IPv4Network | IPv6Network
 

@@ -9,7 +9,7 @@ from schemas.lines import locate
 from schemas.problems import Problems
 from schemas.values import NodeName
 from schemas.wording import suggest
-from wormhole.statefolder import (
+from wormhole.files.statefolder import (
     HOSTS_FOLDER,
     MESH_FILE,
     is_state_folder,

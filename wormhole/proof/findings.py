@@ -10,11 +10,11 @@ from review.model.packet import Packet, Protocol
 from review.model.story import Place, Story
 from review.proof.claim import Claim, Counterexample, Proof
 from schemas.problems import Problem, spell_path
+from wormhole.files.statefolder import HOSTS_FOLDER, MESH_FILE
 from wormhole.formats.finding import Finding, Rule, Severity
 from wormhole.formats.rules import build_finding, list_rules
 from wormhole.proof.places import Places
 from wormhole.remarks import count
-from wormhole.statefolder import HOSTS_FOLDER, MESH_FILE
 
 _SHOWN: Final = 3
 """Consequences of a fault that are told; the others are counted."""

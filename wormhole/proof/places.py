@@ -12,7 +12,7 @@ from schemas.lines import locate
 from schemas.problems import spell_path
 from schemas.state import Documents
 from schemas.wording import show
-from wormhole.statefolder import HOSTS_FOLDER, MESH_FILE, is_state_folder, read_document
+from wormhole.files.statefolder import HOSTS_FOLDER, MESH_FILE, is_state_folder, read_document
 
 _Steps = tuple[str | int, ...]
 

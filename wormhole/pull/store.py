@@ -12,7 +12,7 @@ from schemas.document import host_file_name
 from schemas.problems import Problem, Problems
 from schemas.state import Value
 from schemas.values import NodeName
-from wormhole.folder import Folder, read_plain
+from wormhole.files.folder import Folder, read_plain
 from wormhole.pull.collect import Pulled
 from wormhole.pull.spell import is_marked, spell_objects
 

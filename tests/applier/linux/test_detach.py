@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from trials import Stage
 
 from applier.errors import Unobservable
@@ -115,6 +114,19 @@ time.sleep(60)
     os.killpg(process.pid, number)
     process.communicate(timeout=10)
     assert read_facts(tmp_path) == {"before": True, "after": False}
+
+
+def test_it_goes_by_its_own_name(tmp_path: Path) -> None:
+    script = """
+def work(detached):
+    detached.tell_ready()
+    with hold(folder / "lock"):
+        tell(holder=(folder / "lock").read_text().partition(" ")[2],
+             name=Path("/proc/self/comm").read_text())
+detach(work, "wormhole-watchdog", log)
+"""
+    start(tmp_path, script).communicate(timeout=20)
+    assert read_facts(tmp_path) == {"holder": "wormhole-watchdog", "name": "wormhole-watchd\n"}
 
 
 def test_a_process_that_is_stopped_can_be_ended(tmp_path: Path) -> None:

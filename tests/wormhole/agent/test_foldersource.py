@@ -16,7 +16,7 @@ from schemas.problems import Problem
 from wormhole.agent import foldersource
 from wormhole.agent.desired import Cause, Desired, Source
 from wormhole.agent.foldersource import FolderSource
-from wormhole.statefolder import read_resolved, write_state
+from wormhole.files.statefolder import read_resolved, write_state
 
 NAMES = ("node-a", "node-b", "node-c")
 KEY = make_key("node-a")
@@ -158,7 +158,7 @@ class TestTooLittle:
         folder = write(tmp_path / "state")
         source = FolderSource(folder, "node-a")
         with monkeypatch.context() as patch:
-            patch.setattr("wormhole.statefolder.read_plain", _refuse)
+            patch.setattr("wormhole.files.statefolder.read_plain", _refuse)
             assert source.desired(KEY).problems == (Problem(rule="stale file handle"),)
         assert source.desired(KEY).resolved is not None
 

@@ -18,9 +18,9 @@ from schemas.problems import Problems
 from wormhole.cluster.api import KUBEADM_CONFIG, MESH_NODES, MESHES, NODES, Object
 from wormhole.cluster.errors import ApiError
 from wormhole.cluster.listing import list_objects
+from wormhole.files.sources import read_sources
 from wormhole.pull.collect import Pulled, collect_objects
 from wormhole.pull.spell import MARK, spell_objects
-from wormhole.sources import read_sources
 
 FIXTURES = Path(__file__).parents[3] / "fixtures/clusters"
 PATHS = {"Mesh": MESHES, "MeshNode": MESH_NODES, "Node": NODES}

@@ -16,7 +16,7 @@ from compiler.source import Source
 from wormhole.cluster.api import KUBEADM_CONFIG, MESH_NODES, MESHES, NAMESPACE, NODES, secrets
 from wormhole.cluster.connection import connect
 from wormhole.cluster.errors import ApiError
-from wormhole.sources import read_sources
+from wormhole.files.sources import read_sources
 
 READER = "wormhole-inventory-reader"
 ROLE = Path(__file__).parents[3] / "deploy/ci/inventory-reader.yaml"

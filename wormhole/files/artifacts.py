@@ -7,7 +7,7 @@ from renderers import MeshRenderer, render_host
 from schemas.problems import Problem
 from schemas.state import HostState, MeshState, ResolvedHost
 from wormhole.console import out
-from wormhole.folder import Folder
+from wormhole.files.folder import Folder
 
 
 def print_artifacts(resolved: ResolvedHost) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from schemas.document import load_host, load_mesh
 from schemas.problems import Problem, Problems
 from schemas.state import Documents, HostState, MeshState, Value
-from wormhole.statefolder import (
+from wormhole.files.statefolder import (
     HOSTS_FOLDER,
     MESH_FILE,
     host_files_of,
@@ -83,7 +83,7 @@ class Reader:
         if text != STDIN and not os.path.lexists(text):
             rule = "no such file or folder; what is in a git revision is written REV:PATH"
             raise Problems.one(f"{rule}, such as HEAD:state", file=text)
-        from wormhole.sources import read_sources  # noqa: PLC0415 - brings the compiler
+        from wormhole.files.sources import read_sources  # noqa: PLC0415 - brings the compiler
 
         return _compile(read_sources([text]))
 
@@ -148,7 +148,7 @@ def _state_files(place: "Place") -> list[str]:
 
 
 def _inventory_files(place: "Place") -> list[str]:
-    from wormhole.sources import SUFFIXES, is_inventory_file  # noqa: PLC0415 - brings the compiler
+    from wormhole.files.sources import SUFFIXES, is_inventory_file  # noqa: PLC0415 - brings the compiler
 
     if place.is_file:
         return [""]
@@ -168,8 +168,8 @@ def _inventory_files(place: "Place") -> list[str]:
 
 def _make_sources(place: "Place", files: Mapping[str, bytes]) -> "Iterator[Source]":
     from compiler.source import Source  # noqa: PLC0415 - only where an inventory is read
+    from wormhole.files.sources import decode  # noqa: PLC0415 - as above
     from wormhole.git.reading import join  # noqa: PLC0415 - imported by now
-    from wormhole.sources import decode  # noqa: PLC0415 - as above
 
     for path, content in files.items():
         name = join(place, path)

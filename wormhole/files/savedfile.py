@@ -12,7 +12,7 @@ from applier.saved.text import read_saved, write_saved
 from applier.vault import Vault
 from schemas.problems import Problems
 from wormhole import __version__
-from wormhole.folder import explain_os_errors, read_plain
+from wormhole.files.folder import explain_os_errors, read_plain
 
 LARGEST: Final = 64 << 20
 """Bytes. The plan of a host with 10,000 peers has an eighth of that."""

@@ -4,7 +4,7 @@ from typing import Final
 
 from applier.plan import Action, Change
 from schemas.problems import neutralise
-from wormhole.fieldview import FieldText, describe_difference, describe_value
+from wormhole.views.fields import FieldText, describe_difference, describe_value
 
 _TITLES: Final = {
     "guard": "guard routes",

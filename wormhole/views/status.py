@@ -5,9 +5,9 @@ from typing import Final
 
 from applier.status import DeviceStatus, PeerStatus, Status
 from wormhole.console import Paint, paint_plain
-from wormhole.planview import describe_change
 from wormhole.remarks import count
-from wormhole.trialview import say_trials
+from wormhole.views.plan import describe_change
+from wormhole.views.trial import say_trials
 
 _HEADER: Final = ("PEER", "ENDPOINT", "HANDSHAKE", "RECEIVED", "SENT")
 _RECENT: Final = 180

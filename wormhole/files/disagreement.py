@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from wormhole.console import out
+from wormhole.files.rendering import Disagreement
 from wormhole.remarks import show_path
-from wormhole.rendering import Disagreement
 
 
 def say_disagreement(folder: Path, found: Disagreement) -> int:

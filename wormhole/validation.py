@@ -10,15 +10,15 @@ from schemas.check import check_state as find_contradictions
 from schemas.document import load_host, load_mesh, load_resolved
 from schemas.problems import Problem
 from schemas.state import MeshState
-from wormhole.folder import is_plain_file
-from wormhole.remarks import count
-from wormhole.statefolder import (
+from wormhole.files.folder import is_plain_file
+from wormhole.files.statefolder import (
     is_state_folder,
     read_document,
     read_hosts,
     read_mesh,
     refuse_contradictions,
 )
+from wormhole.remarks import count
 
 Verdict = tuple[str, tuple[Problem, ...]]
 """A sentence, and the warnings to print beside it."""
@@ -47,7 +47,7 @@ def check_inventory(paths: list[str]) -> Verdict:
 
     """
     from compiler.parse import parse  # noqa: PLC0415 - states are checked without it
-    from wormhole.sources import read_sources  # noqa: PLC0415
+    from wormhole.files.sources import read_sources  # noqa: PLC0415
 
     inventory = parse(read_sources(paths))
     parts = [

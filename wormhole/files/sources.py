@@ -9,7 +9,7 @@ from typing import Final
 
 from compiler.source import Source
 from schemas.problems import Problem, Problems
-from wormhole.folder import explain_os_errors
+from wormhole.files.folder import explain_os_errors
 
 STDIN: Final = "-"
 SUFFIXES: Final = (".yaml", ".yml", ".json")

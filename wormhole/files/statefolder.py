@@ -17,7 +17,7 @@ from schemas.problems import Problem, Problems
 from schemas.resolve import resolve
 from schemas.state import Documents, HostState, MeshState, ResolvedHost, Value
 from schemas.values import NodeName
-from wormhole.folder import Folder, explain_os_errors, is_plain_file, read_plain
+from wormhole.files.folder import Folder, explain_os_errors, is_plain_file, read_plain
 
 MESH_FILE: Final = "mesh.json"
 HOSTS_FOLDER: Final = "hosts"

@@ -14,8 +14,8 @@ from typing import Final
 from renderers import MeshRenderer
 from schemas.check import check_state
 from schemas.state import Documents, Value
-from wormhole.folder import Folder, explain_os_errors, read_plain
-from wormhole.statefolder import read_hosts, read_mesh, refuse_contradictions
+from wormhole.files.folder import Folder, explain_os_errors, read_plain
+from wormhole.files.statefolder import read_hosts, read_mesh, refuse_contradictions
 
 MANY_HOSTS: Final = 200
 """Above it a rendering is worth a warning: each host's text lists every other host."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from schemas.problems import Problems
 from wormhole.console import out
-from wormhole.folder import Folder, is_plain_file
+from wormhole.files.folder import Folder, is_plain_file
 from wormhole.remarks import show_path
 
 

@@ -9,10 +9,10 @@ from applier.plan import Action, Cause, Change, Plan, Risk
 from schemas.problems import neutralise
 from schemas.state import Value
 from wormhole.console import Paint, paint_plain
-from wormhole.fieldview import FieldText
-from wormhole.grouping import Row, make_rows
-from wormhole.kindview import name_of, title_of
 from wormhole.remarks import count
+from wormhole.views.fields import FieldText
+from wormhole.views.grouping import Row, make_rows
+from wormhole.views.kinds import name_of, title_of
 
 _LINE: Final = 76
 """How much is said beside a key before it goes to lines of its own."""

@@ -7,9 +7,9 @@ from pathlib import Path
 from schemas.document import dump, host_file_name, load_host
 from schemas.problems import Problems
 from schemas.state import Documents
-from wormhole.folder import is_plain_file, read_plain
-from wormhole.rendering import Disagreement
-from wormhole.statefolder import HOSTS_FOLDER, MESH_FILE
+from wormhole.files.folder import is_plain_file, read_plain
+from wormhole.files.rendering import Disagreement
+from wormhole.files.statefolder import HOSTS_FOLDER, MESH_FILE
 
 
 def compare_state(folder: Path, documents: Documents) -> Disagreement:

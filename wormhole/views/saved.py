@@ -9,10 +9,10 @@ from applier.saved.document import SavedPlan
 from applier.saved.stale import Aspect, Fact, LiveDifference, OtherChange, Stale
 from schemas.problems import neutralise
 from wormhole.console import Paint, paint_plain
-from wormhole.grouping import Row, make_rows
-from wormhole.kindview import title_of
-from wormhole.planview import describe_change, describe_changes, shorten_digest
 from wormhole.remarks import count
+from wormhole.views.grouping import Row, make_rows
+from wormhole.views.kinds import title_of
+from wormhole.views.plan import describe_change, describe_changes, shorten_digest
 
 _INDENT: Final = " " * 8
 _LINE: Final = 76

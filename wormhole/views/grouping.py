@@ -5,8 +5,8 @@ from typing import Final, TypeVar
 
 from applier.plan import Action, Change
 from schemas.state import Value
-from wormhole.fieldview import FieldText
-from wormhole.kindview import fields_of, name_of
+from wormhole.views.fields import FieldText
+from wormhole.views.kinds import fields_of, name_of
 
 _ALIKE: Final = 5
 """More changes than this that read alike become one row."""

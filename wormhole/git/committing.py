@@ -10,12 +10,12 @@ from review.changes.review import Review
 from schemas.document import host_file_name, load_host, load_mesh
 from schemas.problems import Problem, Problems
 from schemas.state import Documents, Value
+from wormhole.files.rendering import is_rendering, name_files
+from wormhole.files.statefolder import HOSTS_FOLDER, MESH_FILE
 from wormhole.git.commit import Commit, commit_files, find_changes
 from wormhole.git.message import Occasion, write_message
 from wormhole.git.repository import Repository, find_repository, refuse_ignored
 from wormhole.git.tree import list_tree, read_blobs
-from wormhole.rendering import is_rendering, name_files
-from wormhole.statefolder import HOSTS_FOLDER, MESH_FILE
 
 _HOST_AND_FILE: Final = 2
 

@@ -6,7 +6,7 @@ from applier.pending.note import Note, Phase, Reverted
 from applier.pending.verdict import Moment, seconds_left
 from applier.status import PendingStatus, RevertedStatus, Status
 from schemas.document import digest
-from wormhole.planview import shorten_digest
+from wormhole.views.plan import shorten_digest
 
 
 def say_pending(note: Note, moment: Moment) -> str:

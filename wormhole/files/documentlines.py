@@ -5,7 +5,7 @@ from typing import Final
 
 from review.model.story import Place
 from schemas.lines import locate
-from wormhole.statefolder import read_document
+from wormhole.files.statefolder import read_document
 
 _Lines = dict[tuple[str | int, ...], int]
 

@@ -7,8 +7,8 @@ from applier.outcome import Failure, Outcome, Result
 from applier.plan import Action
 from wormhole.console import Paint, paint_plain, progress
 from wormhole.exit import Exit
-from wormhole.planview import describe_change
 from wormhole.remarks import count
+from wormhole.views.plan import describe_change
 
 _EXITS: Final[Mapping[Result, Exit]] = {
     Result.CONVERGED: Exit.OK,

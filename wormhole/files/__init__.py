@@ -1,0 +1,1 @@
+"""The folders and files that the commands read and write."""

@@ -1,0 +1,1 @@
+"""What the commands found and did, as text for a reader."""
