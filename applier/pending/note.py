@@ -118,10 +118,13 @@ def store_reverted(host: Host, paths: Paths, note: Note, reason: Reason) -> Reve
 def clear_reverted(host: Host, paths: Paths, converged: str) -> None:
     """Forget what the host went back from, now that it converged to this digest.
 
-    What it went back to is healed meanwhile, again and again, and is no other state.
+    What it went back to is healed meanwhile, again and again, and is no other state; unless it was
+    a repair that was taken back.
     """
     reverted = load_reverted(host, paths)
-    if reverted is not None and reverted.previous != converged:
+    if reverted is None:
+        return
+    if converged == reverted.digest or converged != reverted.previous:
         with suppress(Missing):
             host.remove_file(paths.reverted)
 

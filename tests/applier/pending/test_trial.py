@@ -468,6 +468,23 @@ class TestWhatIsNotTriedAgain:
         assert stage.scene.converge().result is Result.CONVERGED
         assert is_remembered(stage)
 
+    @pytest.mark.parametrize("confirmed", [True, False])
+    def test_a_repair_that_was_taken_back_is_forgotten_once_it_was_made(
+        self, *, confirmed: bool
+    ) -> None:
+        """The state of before, and the one on trial, are the same then."""
+        stage = Stage(changed=converged().resolved)
+        stage.host.set_link(BRIDGE, mtu=1300)
+        stage.apply()
+        stage.watch()
+        assert load_reverted(stage.host, stage.paths) is not None
+        if confirmed:
+            stage.apply()
+            assert keep(stage.host, paths=stage.paths, moment=stage.moment) is not None
+        else:
+            assert stage.scene.converge().result is Result.CONVERGED
+        assert load_reverted(stage.host, stage.paths) is None
+
     def test_another_state_that_converged_makes_it_forgotten(self) -> None:
         stage = Stage()
         stage.apply()
