@@ -99,8 +99,8 @@ with hold(folder / "lock"), open(folder / "open", "w") as kept:
 def test_the_end_of_the_whole_group_is_not_its_own(tmp_path: Path, number: signal.Signals) -> None:
     script = """
 def work(detached):
-    detached.tell_ready()
     alive = detached.runs()
+    detached.tell_ready()
     wait_for(lambda: not detached.runs())
     time.sleep(0.3)
     tell(before=alive, after=detached.runs())
