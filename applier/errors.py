@@ -48,6 +48,10 @@ class Unconfirmed(Locked):
     """A change is on trial: nobody else changes this host until that is decided."""
 
 
+class GoingBack(Unconfirmed):
+    """Its time is over: its watchdog takes it back, and knows best how."""
+
+
 class NotGoneBack(HostError):  # noqa: N818
     """A change on trial could not be taken back whole; the next start goes on with it."""
 

@@ -22,7 +22,8 @@ class Exit(IntEnum):
     """The plan removes too much to be carried out unasked, or was saved of a host that is not as it
     was any more, or is of a state that was taken back unconfirmed; nothing was changed."""
     REVERTED = 6
-    """A change failed and what had been changed was put back; or its confirmation came too late."""
+    """A change failed and what had been changed was put back; or its confirmation came too late, as
+    it does when the apply takes longer than its time."""
     NOT_REVERTED = 7
     """A change failed and not everything could be put back, or a file could not be removed."""
     BUG = 70

@@ -27,6 +27,7 @@ _STOP_IT: Final = (
 _DECIDE: Final = (
     "nothing was changed: 'wormhole confirm' keeps it, 'wormhole confirm --revert' takes it back"
 )
+_AGAIN: Final = "nothing was changed: run this again in a minute"
 _OUTPUT_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 
 
@@ -73,6 +74,7 @@ def _explain_known(error: BaseException) -> Exit | None:
 def _explain_host_error(error: "HostError") -> Exit:
     from applier.errors import (  # noqa: PLC0415 - as above
         AgentRuns,
+        GoingBack,
         Locked,
         NotGoneBack,
         Unconfirmed,
@@ -83,6 +85,9 @@ def _explain_host_error(error: "HostError") -> Exit:
     match error:
         case AgentRuns():
             err(f"wormhole: an agent keeps this host: {error}\n{_STOP_IT}")
+            return Exit.TRY_AGAIN
+        case GoingBack():
+            err(f"wormhole: a change on this host is being taken back: {error}\n{_AGAIN}")
             return Exit.TRY_AGAIN
         case Unconfirmed():
             err(f"wormhole: a change is on trial on this host: {error}\n{_DECIDE}")

@@ -2,10 +2,11 @@
 
 import argparse
 import shlex
+from typing import Final
 
 from msgspec.structs import replace
 
-from applier.errors import Unconfirmed, Unobservable
+from applier.errors import GoingBack, Unconfirmed, Unobservable
 from applier.host import Host
 from applier.paths import Paths
 from applier.pending.note import Note, Phase, load_note, load_reverted
@@ -21,6 +22,11 @@ from wormhole import thishost
 from wormhole.console import err, out
 from wormhole.exit import Exit
 from wormhole.views.trial import describe_pending, describe_reverted, say_pending, say_reverted
+
+_TOO_SLOW: Final = (
+    "the time was over before the apply was done: this host goes back; --again, with more seconds,"
+    " tries it once more"
+)
 
 
 def settle_first(host: Host, vault: Vault, paths: Paths) -> bool:
@@ -50,6 +56,8 @@ def prepare(
     """
     try:
         said = settle_first(host, vault, paths)
+    except GoingBack:
+        raise
     except Unconfirmed:
         note = load_note(host, paths)
         if note is None or note.phase is Phase.APPLYING or note.desired != resolved:
@@ -99,14 +107,18 @@ def open_trial(
     )
 
 
-def say_how_to_keep(note: Note, paths: Paths) -> None:
-    """Say what is to be typed, and by when."""
+def say_how_to_keep(note: Note, paths: Paths) -> bool:
+    """Say what is to be typed, and by when; return false if it is too late for that."""
     if note.phase is Phase.APPLYING:
         err(f"the watchdog goes on putting it back: {paths.watchdog_log} tells")
-        return
+        return True
     left = note.deadline - thishost.read_moment(paths).now
+    if left <= 0:
+        err(f"wormhole: {_TOO_SLOW}")
+        return False
     command = shlex.join(["wormhole", "confirm", *_spell_folders(paths)])
-    out(f'Confirm within {max(left, 0):.0f} s with "{command}", or this host goes back.')
+    out(f'Confirm within {max(left, 1):.0f} s with "{command}", or this host goes back.')
+    return True
 
 
 def tell_of_trials(host: Host, paths: Paths, resolved: ResolvedHost) -> None:

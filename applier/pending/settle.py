@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from applier.converge import remember
 from applier.diff import state_of
-from applier.errors import HostError, NotGoneBack, Unconfirmed
+from applier.errors import GoingBack, HostError, NotGoneBack, Unconfirmed
 from applier.host import Host
 from applier.kinds import KINDS
 from applier.memory import forget_applied, restore, store_applied
@@ -93,8 +93,9 @@ def put_back(host: Host, note: Note, before: Situation, paths: Paths, moment: Mo
 def unconfirmed(note: Note, moment: Moment) -> Unconfirmed:
     """Return the error that says of a change on trial that others have to wait for its end."""
     left = seconds_left(note, moment)
-    reason = f"{left:.0f} s are left" if left else "this host is going back"
-    return Unconfirmed("wait for", f"sha256:{digest(note.desired)[:12]}", reason)
+    kind = Unconfirmed if left else GoingBack
+    reason = f"{left:.0f} s are left" if left else "its time is over"
+    return kind("wait for", f"sha256:{digest(note.desired)[:12]}", reason)
 
 
 def _close(host: Host, note: Note, paths: Paths, reason: Reason) -> Reverted:

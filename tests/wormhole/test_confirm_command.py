@@ -143,6 +143,43 @@ def test_the_same_state_once_more_changes_neither_the_host_nor_the_time(
     assert host.faults.writes == []
 
 
+def test_while_the_host_is_going_back_nobody_is_told_that_it_may_stay(
+    wormhole: Wormhole, trial: Watchdog, host: FakeHost
+) -> None:
+    trial.pass_time(61)
+    host.faults.writes.clear()
+    for command in (("apply", *ON_A), ("destroy",)):
+        code, out, err = wormhole(*command)
+        assert (code, out) == (75, "")
+        assert re.fullmatch(
+            r"wormhole: a change on this host is being taken back: wait for sha256:[0-9a-f]{12}:"
+            r" its time is over\n"
+            r"nothing was changed: run this again in a minute\n",
+            err,
+        )
+    assert host.faults.writes == []
+    code, out, err = wormhole("confirm", "--settle")
+    assert (code, err) == (0, "")
+    assert out.startswith("Left alone: its watchdog takes it back: wait for sha256:")
+
+
+def test_an_apply_that_took_longer_than_its_time_is_no_success(
+    wormhole: Wormhole, watchdog: Watchdog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def arm_late(*arguments: object) -> None:
+        watchdog.arm(*arguments)  # type: ignore[arg-type] # handed on as they came
+        watchdog.pass_time(61)
+
+    monkeypatch.setattr("wormhole.thishost.arm_watchdog", arm_late)  # a slow host
+    code, out, err = wormhole("apply", *ON_A, "--confirm", "60")
+    assert code == 6
+    assert "Confirm within" not in out
+    assert err == (
+        "wormhole: the time was over before the apply was done: this host goes back; --again, with"
+        " more seconds, tries it once more\n"
+    )
+
+
 def test_what_was_left_behind_goes_first_and_is_not_tried_again(
     wormhole: Wormhole, trial: Watchdog, host: FakeHost
 ) -> None:

@@ -3,6 +3,7 @@
 import argparse
 from typing import Final
 
+from wormhole.exit import Exit
 from wormhole.options import add_host_folders, add_state_or_plan, add_trial
 
 SUMMARY: Final = "Make this host what its document says; verify it, or put it back."
@@ -59,6 +60,6 @@ def run(arguments: argparse.Namespace) -> int:
         digest = shorten_digest(outcome.plan.digest)
         converged = f"{outcome.plan.host} matches its desired state {digest}"
         print_outcome(outcome, arguments, verb="Applied", converged=converged)
-    if trial is not None and trial.note is not None:
-        say_how_to_keep(trial.note, paths)
+    if trial is not None and trial.note is not None and not say_how_to_keep(trial.note, paths):
+        return Exit.REVERTED
     return exit_of(outcome)

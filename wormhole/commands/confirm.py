@@ -95,11 +95,14 @@ def _say_nothing_waits(host: "Host", paths: "Paths") -> int:
 
 
 def _settle(host: "Host", vault: "Vault", paths: "Paths") -> int:
-    from applier.errors import Unconfirmed  # noqa: PLC0415 - as in run
+    from applier.errors import GoingBack, Unconfirmed  # noqa: PLC0415 - as in run
     from wormhole.trial import settle_first  # noqa: PLC0415
 
     try:
         settle_first(host, vault, paths)
+    except GoingBack as error:
+        out(f"Left alone: its watchdog takes it back: {error}.")
+        return Exit.OK
     except Unconfirmed as error:
         out(f"Left alone: a change on trial has its time: {error}.")
         return Exit.OK
