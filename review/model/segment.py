@@ -79,7 +79,10 @@ def _send_on_link(machine: Machine, flight: Flight, around: Surroundings) -> Fat
     """
     own = machine.own[flight.ipv6].get(flight.destination)
     if own is None:
-        return _pass_bridge(machine, flight, around) or deliver_to_pod(machine, flight)
+        # Where nobody answers there is no packet yet that iptables could see.
+        there = machine.pods.find(flight.destination, ipv6=flight.ipv6) is not None
+        dropped = _pass_bridge(machine, flight, around) if there else None
+        return dropped or deliver_to_pod(machine, flight)
     if flight.ipv6 and own.device != machine.bridge:
         address = flight.spell(own.number)
         decision = f"unreachable: {machine.bridge} does not answer for {address} of {own.device}"

@@ -124,3 +124,13 @@ def test_a_host_that_is_masqueraded_to_itself_gets_the_answer() -> None:
     assert asked.arrived.source == "192.0.2.1"
     assert answer is not None
     assert (answer.fate, answer.arrived.destination) == (Fate.DELIVERED, "10.244.1.1")
+
+
+def test_a_pod_looks_for_its_neighbour_before_iptables_sees_what_it_sends() -> None:
+    story = send(POD_B, "10.244.1.5", surroundings=BRIDGED)
+
+    assert ending(story) == (
+        Fate.UNREACHABLE,
+        A,
+        "unreachable: no pod gets 10.244.1.5, so nobody on wormhole-br0 answers",
+    )
