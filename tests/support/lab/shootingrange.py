@@ -223,8 +223,8 @@ class ShootingRange:
     def _plug_pods(self, name: NodeName, addresses: Sequence[Sequence[str]], mtu: int) -> None:
         """Give each pod of a host its addresses (with lengths), its gateways and its MTU."""
         host, ports = self.hosts[name], ["catch", *(pod.port for pod in self.pods[name])]
-        # As large as can be: the pod's own end decides what a pod may send.
-        host.ip(*(f"link set {port} mtu 9000 master {BR} up" for port in ports))
+        # As the bridge plugin does it: both ends of a cable are of one size.
+        host.ip(*(f"link set {port} mtu {mtu} master {BR} up" for port in ports))
         host.sh("; ".join(f"bridge link set dev {port} hairpin on" for port in ports))
         for pod, given in zip(self.pods[name], addresses, strict=True):
             pod.addresses = tuple(address.partition("/")[0] for address in given)
