@@ -101,7 +101,7 @@ def open_trial(
         host,
         resolved,
         paths=paths,
-        moment=thishost.read_moment(paths),
+        read_moment=lambda: thishost.read_moment(paths),
         seconds=seconds,
         arm=lambda before, note: thishost.arm_watchdog(before, note, vault, paths),
     )

@@ -29,14 +29,14 @@ class Trial:
         resolved: ResolvedHost,
         *,
         paths: Paths,
-        moment: Moment,
+        read_moment: Callable[[], Moment],
         seconds: int,
         arm: Arm,
     ) -> None:
         self._host = host
         self._resolved = resolved
         self._paths = paths
-        self._moment = moment
+        self._read_moment = read_moment
         self._seconds = seconds
         self._arm = arm
         self.note: Note | None = None
@@ -57,13 +57,14 @@ class Trial:
                 " could go back: apply without --confirm, once",
                 file=str(self._paths.applied),
             )
+        moment = self._read_moment()  # now, so that looking at the host took none of the time
         note = Note(
             id=token_hex(8),
             desired=self._resolved,
             previous=previous,
             attempted=load_attempted(self._host, self._paths),
-            boot_id=self._moment.boot_id,
-            deadline=self._moment.now + self._seconds,
+            boot_id=moment.boot_id,
+            deadline=moment.now + self._seconds,
             began=self._host.now(),
         )
         store_note(self._host, self._paths, note)

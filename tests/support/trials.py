@@ -67,7 +67,7 @@ class Stage:
             self.host,
             self.changed,
             paths=self.paths,
-            moment=self.moment,
+            read_moment=lambda: self.moment,
             seconds=seconds,
             arm=self.arm,
         )

@@ -180,6 +180,25 @@ def test_an_apply_that_took_longer_than_its_time_is_no_success(
     )
 
 
+def test_the_time_that_planning_takes_does_not_count(
+    wormhole: Wormhole, watchdog: Watchdog, host: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    links = host.links
+
+    def look_slowly() -> object:
+        watchdog.pass_time(5)
+        return links()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(host, "links", look_slowly)
+        patched.setattr("wormhole.thishost.arm_watchdog", watchdog.arm)
+        assert wormhole("apply", *ON_A, "--confirm", "86400")[0] == 0
+    assert watchdog.armed is not None
+    note = load_note(host, host.paths)
+    assert note is not None
+    assert note.deadline - 86400 >= MOMENT.now + 5
+
+
 def test_what_was_left_behind_goes_first_and_is_not_tried_again(
     wormhole: Wormhole, trial: Watchdog, host: FakeHost
 ) -> None:
