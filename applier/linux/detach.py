@@ -25,6 +25,8 @@ _PATIENCE: Final = 15.0
 _LOG_LIMIT: Final = 64 * 1024
 """Bytes above which a log is begun anew."""
 _READY: Final = b"ready"
+_LONGEST: Final = 1024
+"""Bytes of what it says when it does not get ready. A pipe takes them whole (``pipe(7)``)."""
 _SYSTEMD: Final = Path("/run/systemd/system")
 """There if systemd runs the machine (``sd_booted(3)``)."""
 _SCOPE_PATIENCE: Final = 5.0
@@ -44,12 +46,20 @@ class Detached:
     def __init__(self, ready: int, origin: int) -> None:
         self._ready = ready
         self._origin = origin
+        self._has_told = False
         self._dismissed = False
         signal.signal(signal.SIGTERM, self._dismiss)
 
     def tell_ready(self) -> None:
         """Let whoever detached this go on."""
-        os.write(self._ready, _READY)
+        self.tell(_READY)
+
+    def tell(self, word: bytes) -> None:
+        """Say the first word to whoever detached this, who listens to no second one."""
+        if self._has_told:
+            return
+        self._has_told = True  # before the number may become another file's
+        os.write(self._ready, word)
         os.close(self._ready)
 
     def is_dismissed(self) -> bool:
@@ -91,12 +101,19 @@ def detach(work: Callable[[Detached], object], name: str, log: Path) -> None:
         os.close(writer)
         with suppress(ChildProcessError):  # where SIGCHLD is ignored it leaves nothing (wait(2))
             os.waitpid(child, 0)
-        readable = select.select([reader], [], [], _PATIENCE)[0]
-        if not readable or os.read(reader, len(_READY)) != _READY:
-            raise HostError("start", name, f"it did not get ready: see {log}")
+        said = _hear(reader)
+        if said != _READY:
+            reason = said.decode(errors="replace") or f"it did not get ready: see {log}"
+            raise HostError("start", name, reason)
     finally:
         os.close(reader)
         os.close(origin)
+
+
+def _hear(reader: int) -> bytes:
+    """Wait for what the process says first; empty when it says nothing."""
+    readable = select.select([reader], [], [], _PATIENCE)[0]
+    return os.read(reader, _LONGEST) if readable else b""
 
 
 def _run_detached(
@@ -112,8 +129,7 @@ def _run_detached(
         _take_name(name)
         detached = Detached(ready, origin)
         _leave_service(name)
-        work(detached)
-        code = 0
+        code = _work(work, detached)
     except BaseException:  # noqa: BLE001 - nobody is above
         traceback.print_exc()
     finally:
@@ -122,6 +138,17 @@ def _run_detached(
             sys.stderr.flush()
         finally:  # whatever the log does not take
             os._exit(code)
+
+
+def _work(work: Callable[[Detached], object], detached: Detached) -> int:
+    """Do what is to be done. What hinders it on the host is told as a sentence."""
+    try:
+        work(detached)
+    except HostError as error:
+        print(error, flush=True)  # noqa: T201 - standard output is the log
+        detached.tell(str(error).encode(errors="replace")[:_LONGEST])
+        return 70
+    return 0
 
 
 def _cut_ties(kept: set[int], log: Path) -> None:

@@ -213,6 +213,21 @@ detach(work, "a watchdog", log)
     assert read_facts(tmp_path)["pid"]
 
 
+def test_a_fact_about_the_host_that_hinders_it_is_told_at_once(tmp_path: Path) -> None:
+    script = """
+from applier.errors import HostError
+def work(detached):
+    raise HostError("lock", "it", "held by process 7")
+try:
+    detach(work, "a watchdog", log)
+except HostError as error:
+    print(error)
+"""
+    out, err = start(tmp_path, script).communicate(timeout=20)
+    assert (out, err) == ("start a watchdog: lock it: held by process 7\n", "")
+    assert (tmp_path / "log").read_text() == "lock it: held by process 7\n"
+
+
 def test_a_long_log_is_begun_anew(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("x" * 70_000)
     script = """
