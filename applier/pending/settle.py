@@ -9,6 +9,7 @@ from applier.converge import remember
 from applier.diff import state_of
 from applier.errors import GoingBack, HostError, NotGoneBack, Unconfirmed
 from applier.host import Host
+from applier.keys import load_key
 from applier.kinds import KINDS
 from applier.memory import forget_applied, restore, store_applied
 from applier.outcome import be_silent
@@ -24,9 +25,11 @@ from applier.pending.note import (
 )
 from applier.pending.verdict import Moment, may_keep, must_go_back, seconds_left, why_back
 from applier.plan import Observed
+from applier.recall import recall
 from applier.revert import Reversal, revert
 from applier.situation import Situation, look, look_around
 from applier.vault import Vault
+from applier.view import View
 from schemas.document import digest
 from schemas.problems import Problems
 
@@ -122,11 +125,14 @@ def _go_back_by_memory(host: Host, note: Note, vault: Vault, paths: Paths) -> Re
 def _aim(host: Host, note: Note, vault: Vault, paths: Paths) -> Situation:
     """Return a situation as if the previous document had just been seen on this host.
 
-    What is there now counts as what was wanted last: none of it is drift to be lenient with.
+    What is there now counts as what was wanted last: none of it is drift to be lenient with. A key
+    that was rotated meanwhile is no reason to stay: without the old one it gets the new one.
     """
     if note.previous is None:
         now = look_around(host, paths)
     else:
-        now = look(host, note.previous, vault, paths)
+        view = View(host)
+        previous = recall(note.previous, load_key(host, paths)[0], view)
+        now = look(host, previous, vault, paths, view, keep_key=True)
     target = {kind.name: Observed(owned=now.desired.get(kind.name, {})) for kind in KINDS}
     return replace(now, desired=state_of(now.observed), last=None, observed=target)

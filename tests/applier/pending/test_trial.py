@@ -1,5 +1,6 @@
 """A change on trial on a host in memory: kept, or the host as it was, whoever is killed when."""
 
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -7,11 +8,12 @@ from pathlib import Path
 import pytest
 from damage import change_peer
 from msgspec.structs import replace
-from scenes import BRIDGE, Scene, converged, dump_all, dump_foreign
+from scenes import BRIDGE, PRIVATE, WG, Scene, converged, dump_all, dump_foreign
 from trials import CHANGED, SECONDS, Stage
 
 from applier.errors import HostError, NotGoneBack, Unconfirmed, Unobservable
 from applier.fake.faults import Killed
+from applier.keys import public_half
 from applier.memory import load_applied
 from applier.outcome import Result
 from applier.pending.note import Phase, Reason, load_note, load_reverted, store_note
@@ -334,6 +336,28 @@ class TestTheNextStart:
         stage.kill_watchdog()
         assert stage.settle() is not None
         assert dump(stage) == before
+
+    @pytest.mark.parametrize("restarted", [False, True])
+    def test_a_key_that_was_rotated_meanwhile_does_not_keep_the_host_as_it_is(
+        self, *, restarted: bool
+    ) -> None:
+        """A device goes on with the old one for as long as it has it; as under an agent."""
+        stage = Stage()
+        before = dump_network(stage)
+        stage.apply()
+        new = bytes(reversed(PRIVATE))
+        stage.host.files[stage.paths.private_key] = (b64encode(new), 0o600)
+        stage.scene.vault.put_as(public_half(new), new)
+        stage.kill_watchdog()
+        if restarted:
+            stage.restart()
+            stage.host.delete_link(WG)
+        assert stage.settle() is not None
+        key = public_half(new if restarted else PRIVATE)
+        assert stage.host.wireguard(WG).get(WG).public_key == key
+        if not restarted:
+            assert dump_network(stage) == before
+        assert load_applied(stage.host, stage.paths) == stage.scene.resolved
 
     def test_after_a_restart_the_host_becomes_what_it_was(self) -> None:
         stage = Stage()
