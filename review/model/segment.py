@@ -116,8 +116,25 @@ def _pass_bridge(machine: Machine, flight: Flight, around: Surroundings) -> Fate
         machine, flight, Hook.POSTROUTING, Devices(None, machine.bridge), around
     )
     if fate is None:
+        fate = _put_together(machine, flight)
+    if fate is None:
         remember(machine, flight, source)
     return fate
+
+
+def _put_together(machine: Machine, flight: Flight) -> Fate | None:
+    """Drop pieces that were larger than the bridge carries.
+
+    conntrack puts pieces together to look at them, and cutting them again goes by the bridge's MTU
+    (``br_nf_ip_fragment`` in net/bridge/br_netfilter_hooks.c; IPv6's by the port's).
+    """
+    link = machine.links[machine.bridge]
+    whole = flight.size == flight.packet.size
+    if flight.ipv6 or whole or flight.size <= link.mtu:
+        return None
+    sizes = f"pieces of {flight.size} bytes, and {link.name} carries {link.mtu}"
+    flight.trail.append((machine.name, Stage.MTU, f"dropped: {sizes}", link.place))
+    return Fate.DROPPED
 
 
 def deliver_to_pod(machine: Machine, flight: Flight) -> Fate:

@@ -18,7 +18,7 @@ from stories import (
 from review.model.network import build_network, replace_machines
 from review.model.packet import Entry, Packet, Start
 from review.model.story import Fate, Stage
-from review.model.surroundings import Surroundings
+from review.model.surroundings import PLAIN, Surroundings
 from review.model.variants import with_device_down, without_device
 from review.model.walk import walk_both_ways
 from schemas.state import Documents
@@ -134,3 +134,26 @@ def test_a_pod_looks_for_its_neighbour_before_iptables_sees_what_it_sends() -> N
         A,
         "unreachable: no pod gets 10.244.1.5, so nobody on wormhole-br0 answers",
     )
+
+
+@pytest.mark.parametrize(
+    ("bridged", "size", "fate"),
+    [(True, 1441, Fate.DROPPED), (True, 1440, Fate.DELIVERED), (False, 1441, Fate.DELIVERED)],
+)
+def test_iptables_cannot_cut_again_what_is_larger_than_the_bridge(
+    size: int, fate: Fate, *, bridged: bool
+) -> None:
+    """``br_nf_ip_fragment``: it puts pieces together, and drops what were too large ones."""
+    documents = change_host(
+        make_documents(), A, lambda host: replace(host, bridge=replace(host.bridge, mtu=1280))
+    )
+
+    story = send(
+        POD_A,
+        "10.244.1.11",
+        documents=documents,
+        surroundings=BRIDGED if bridged else PLAIN,
+        size=size,
+    )
+
+    assert story.fate is fate
