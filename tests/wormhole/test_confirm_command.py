@@ -275,14 +275,30 @@ def test_a_change_is_taken_back_on_request_although_its_watchdog_is_gone(
     assert mtu(host) == 1440
 
 
+def test_who_takes_back_what_went_back_by_itself_has_what_he_wanted(
+    wormhole: Wormhole, trial: Watchdog
+) -> None:
+    trial.pass_time(60)
+    trial.die()
+    wormhole("confirm", "--settle")
+    code, out, err = wormhole("confirm", "--revert")
+    assert (code, err) == (0, "")
+    reason = "nobody confirmed it in time"
+    assert re.fullmatch(
+        rf"Nothing is left to take back: sha256:[0-9a-f]{{12}} was taken back{AT}: {reason}\.\n",
+        out,
+    )
+
+
 def test_a_watchdog_that_does_not_go_back_is_told_of(
     wormhole: Wormhole, trial: Watchdog, host: FakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del trial
     monkeypatch.setattr("wormhole.commands.confirm._BACK_PATIENCE", 0.2)
+    host.files[host.paths.watchdog_lock] = (b"76 wormhole-watchdog", 0o600)
     expected = (
-        "wormhole: could not go back yet: its watchdog does not get on"
-        f" ({host.paths.watchdog_log} tells more)\n"
+        "wormhole: could not go back yet: its watchdog does not get on; 'kill -KILL 76', and this"
+        f" once more, does without it ({host.paths.watchdog_log} tells more)\n"
     )
     assert wormhole("confirm", "--revert") == (7, "", expected)
 

@@ -121,17 +121,37 @@ def _take_back(host: "Host", vault: "Vault", paths: "Paths") -> int:
     with thishost.wait_for_lock(paths, _LOCK_PATIENCE):
         note = load_note(host, paths)
         if note is None:
-            err("wormhole: no change is on trial on this host")
-            return Exit.INPUT
+            return _say_nothing_is_left(host, paths)
         store_note(host, paths, replace(note, asked_back=True))
         _go_back(host, vault, paths)
     until = time.monotonic() + _BACK_PATIENCE
     while (left := load_note(host, paths)) is not None:
         if time.monotonic() >= until:
-            trouble = "; ".join(left.trouble) or "its watchdog does not get on"
+            trouble = "; ".join(left.trouble) or _say_how_to_do_without(host, paths)
             err(f"wormhole: could not go back yet: {trouble} ({paths.watchdog_log} tells more)")
             return Exit.NOT_REVERTED
         time.sleep(_GLANCE)
     reverted = load_reverted(host, paths)
     out(f"Taken back: {say_reverted(reverted)}." if reverted else "Taken back.")
     return Exit.OK
+
+
+def _say_nothing_is_left(host: "Host", paths: "Paths") -> int:
+    from applier.pending.note import load_reverted  # noqa: PLC0415 - as in run
+    from wormhole.views.trial import say_reverted  # noqa: PLC0415
+
+    reverted = load_reverted(host, paths)
+    if reverted is None:
+        err("wormhole: no change is on trial on this host")
+        return Exit.INPUT
+    out(f"Nothing is left to take back: {say_reverted(reverted)}.")
+    return Exit.OK
+
+
+def _say_how_to_do_without(host: "Host", paths: "Paths") -> str:
+    """Name the watchdog that neither works nor says why: it may be stopped."""
+    said = "its watchdog does not get on"
+    pid = (host.read_file(paths.watchdog_lock) or b"").decode(errors="replace").partition(" ")[0]
+    if not pid.isdecimal():
+        return said
+    return f"{said}; 'kill -KILL {pid}', and this once more, does without it"
