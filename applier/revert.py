@@ -16,6 +16,8 @@ class Reversal(Value, frozen=True, kw_only=True):
     complete: bool
     trouble: tuple[str, ...] = ()
     """What could not be put back, and why."""
+    causes: tuple[str, ...] = ()
+    """Of these, what the others wait for: a link has twenty things that do."""
 
 
 def revert(host: Host, before: Situation, progress: Progress) -> Reversal:
@@ -24,10 +26,17 @@ def revert(host: Host, before: Situation, progress: Progress) -> Reversal:
         _, failures = carry_out(host, _changes_back(host, before), before.scope, progress)
         left = _changes_back(host, before)
     except HostError as error:
-        return Reversal(complete=False, trouble=(f"revert: {error}",))
+        return fail(f"revert: {error}")
     if not left:
         return Reversal(complete=True)
-    return Reversal(complete=False, trouble=(*map(_tell, failures), *map(_name, left)))
+    names = tuple(map(_name, left))
+    causes = tuple(_tell(failure) for failure in failures if not failure.skipped)
+    return Reversal(complete=False, trouble=(*map(_tell, failures), *names), causes=causes or names)
+
+
+def fail(reason: str) -> Reversal:
+    """Return what came of reverting that did not get on at all."""
+    return Reversal(complete=False, trouble=(reason,), causes=(reason,))
 
 
 def _changes_back(host: Host, before: Situation) -> tuple[Change, ...]:

@@ -26,7 +26,7 @@ from applier.pending.note import (
 from applier.pending.verdict import Moment, may_keep, must_go_back, seconds_left, why_back
 from applier.plan import Observed
 from applier.recall import recall
-from applier.revert import Reversal, revert
+from applier.revert import Reversal, fail, revert
 from applier.situation import Situation, look, look_around
 from applier.vault import Vault
 from applier.view import View
@@ -55,8 +55,8 @@ def settle(host: Host, *, vault: Vault, paths: Paths, moment: Moment) -> Reverte
         raise unconfirmed(note, moment)
     reversal = _go_back_by_memory(host, note, vault, paths)
     if not reversal.complete:
-        store_note(host, paths, replace(note, trouble=reversal.trouble))
-        raise NotGoneBack("go back to", "the state before", "; ".join(reversal.trouble))
+        store_note(host, paths, replace(note, trouble=reversal.causes))
+        raise NotGoneBack("go back to", "the state before", "; ".join(reversal.causes))
     # Nothing but the previous document is on the host, so no other names are in use.
     if note.previous is not None:
         store_applied(host, paths, note.previous, ended=True)
@@ -84,7 +84,7 @@ def put_back(host: Host, note: Note, before: Situation, paths: Paths, moment: Mo
     """Give the host what a snapshot saw, by the one who has it; the caller holds the lock."""
     reversal = revert(host, before, be_silent)
     if not reversal.complete:
-        store_note(host, paths, replace(note, trouble=reversal.trouble))
+        store_note(host, paths, replace(note, trouble=reversal.causes))
         return reversal
     if note.previous is None:
         forget_applied(host, paths)  # what parameters were before us, too
@@ -116,7 +116,7 @@ def _go_back_by_memory(host: Host, note: Note, vault: Vault, paths: Paths) -> Re
         try:
             reversal = revert(host, _aim(host, note, vault, paths), be_silent)
         except (HostError, Problems) as error:
-            reversal = Reversal(complete=False, trouble=(str(error),))
+            reversal = fail(str(error))
         if reversal.complete:
             break
     return reversal

@@ -129,7 +129,7 @@ def _try(post: Post, known: Note, before: Situation, paths: Paths) -> tuple[str,
     if reversal.complete:
         post.say("the host is as it was before")
         return ()
-    return reversal.trouble
+    return reversal.causes
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from scenes import BRIDGE, PRIVATE, WG, Scene, converged, dump_all, dump_foreign
 from trials import CHANGED, SECONDS, Stage
 
-from applier.errors import HostError, NotGoneBack, Unconfirmed, Unobservable
+from applier.errors import Exists, HostError, NotGoneBack, Unconfirmed, Unobservable
 from applier.fake.faults import Killed
 from applier.keys import public_half
 from applier.memory import load_applied
@@ -21,7 +21,7 @@ from applier.pending.settle import keep
 from applier.pending.watchdog import KILL_AFTER
 from schemas.document import digest
 from schemas.problems import Problems
-from schemas.values import Endpoint, NodeName
+from schemas.values import Endpoint, InterfaceName, NodeName
 
 NODE_B = NodeName("node-b")
 MEMORY = ("pending.json", "reverted.json")
@@ -280,6 +280,26 @@ class TestTheWatchdog:
         stage._hold = confirm_first  # type: ignore[method-assign, assignment] # comes first
         assert stage.watch()
         assert dump_network(stage) == after
+
+    def test_of_what_it_cannot_do_the_cause_is_told_and_not_all_that_waits_for_it(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        scene = converged()
+        bridge = replace(scene.resolved.host.bridge, interface=InterfaceName("wormhole-br1"))
+        changed = replace(scene.resolved, host=replace(scene.resolved.host, bridge=bridge))
+        stage = Stage(scene, changed)
+        stage.apply()
+
+        def refuse(*_: object, **__: object) -> None:
+            raise Exists("create link", BRIDGE, "a link of that name is there")
+
+        monkeypatch.setattr(stage.host, "create_bridge", refuse)
+        assert not stage.watch()
+        note = load_note(stage.host, stage.paths)
+        assert note is not None
+        cause = f"revert: link {BRIDGE}: create link {BRIDGE}: a link of that name is there"
+        assert note.trouble == (cause,)
+        assert stage.said[1] == f"could not go back: {cause}"
 
     def test_one_of_confirm_and_watchdog_wins(self) -> None:
         """Confirmed in the last instant: the watchdog has the time, and then not the note."""
