@@ -77,13 +77,15 @@ def add_trial(parser: argparse.ArgumentParser) -> None:
         "--confirm",
         metavar="SECONDS",
         type=_seconds,
-        help="Go back by itself, unless 'wormhole confirm' is run within so many seconds (at most a"
-        " day), even if this terminal is gone. The apply itself counts.",
+        help="Put the change on trial: unless 'wormhole confirm' is run within so many seconds (at"
+        " most a day, counted from the first change on), the host goes back by itself, even if this"
+        " terminal is gone.",
     )
     parser.add_argument(
         "--again",
         action="store_true",
-        help="Apply a state that was taken back because nobody confirmed it, unchanged.",
+        help="Apply a state although it was taken back, because nobody confirmed it, and has not"
+        " changed since.",
     )
 
 

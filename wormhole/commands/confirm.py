@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 SUMMARY: Final = "Keep what 'apply --confirm' changed, or take it back."
 DESCRIPTION: Final = (
     "Keep the change that 'wormhole apply --confirm' has on trial on this host. Without this, the"
-    " host goes back by itself when the time is over; what came too late ends with exit code 6."
+    " host goes back by itself when the time is over; a confirmation that comes too late keeps"
+    " nothing, and ends with exit code 6. 'wormhole status' tells whether a change is on trial."
 )
 
 _LOCK_PATIENCE: Final = 10.0
