@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from msgspec.structs import replace
+
 from applier.errors import Damaged, HostError, Locked
 from applier.host import Host
 from applier.paths import Paths
@@ -66,12 +68,12 @@ def watch(post: Post, armed: Note, before: Situation, paths: Paths) -> bool:
 
 
 def _glance(post: Post, known: Note, paths: Paths) -> Note | None:
-    """Return this trial's note; None when it is gone. While nobody can read it, it is as known."""
+    """Return this trial's note; None when it is gone."""
     try:
         with post.open_host() as host:
             return _read(host, known, paths)
     except HostError:
-        return known
+        return _assume(known)
 
 
 def _read(host: Host, known: Note, paths: Paths) -> Note | None:
@@ -84,8 +86,16 @@ def _read(host: Host, known: Note, paths: Paths) -> Note | None:
     try:
         note = load_note(host, paths)
     except Damaged:
-        return known
+        return _assume(known)
     return note if note is not None and note.id == known.id else None
+
+
+def _assume(known: Note) -> Note:
+    """Return what a note that cannot be read is taken for: its apply may have said that it ended.
+
+    So that the time decides, and not whether the apply is still there.
+    """
+    return replace(known, phase=Phase.APPLIED)
 
 
 def _is_over(post: Post, note: Note) -> str:

@@ -254,10 +254,11 @@ class TestTheWatchdog:
             stage.host.files[path] = (stage.host.files[path][0][:500], 0o600)
 
         if error == "damaged":
-            stage.every_tick = [damage]
+            damage()
         else:
-            stage.every_tick = [lambda: monkeypatch.setattr(stage.host, "read_file", fail)]
+            monkeypatch.setattr(stage.host, "read_file", fail)
         assert stage.watch()
+        assert stage.moment.now >= 1000.0 + SECONDS
         assert dump(stage) == before
         assert is_remembered(stage)
         assert stage.said[0] == "going back: nobody confirmed it in time"
