@@ -1,12 +1,14 @@
 """A plan to calls on the host's doors: what can be done is done, and all that failed is told."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
+from applier.errors import HostError
 from applier.host import Host
 from applier.kind import AnyKind, Need
 from applier.kinds import KINDS
+from applier.kinds.addresses import ADDRESSES
 from applier.outcome import Failure, Progress
 from applier.plan import Action, Change
 from applier.wanted import Scope
@@ -40,6 +42,35 @@ def carry_out(
             failed |= {Need(failure.change.kind), Need(failure.change.kind, failure.change.key)}
     progress("", len(to_make), len(to_make))
     return tuple(done), tuple(failures)
+
+
+def carry_out_whole(
+    host: Host,
+    changes: tuple[Change, ...],
+    plan: Callable[[], tuple[Change, ...]],
+    scope: Scope,
+    progress: Progress,
+) -> tuple[tuple[Change, ...], tuple[Failure, ...]]:
+    """Make changes, and make again what the kernel took along unasked; ``plan`` looks for it.
+
+    A device's last IPv4 address takes the IPv4 routes by it, also those that stay
+    (``fib_disable_ip``, ``net/ipv4/fib_frontend.c``).
+    """
+    done, failures = carry_out(host, changes, scope, progress)
+    if failures or not any(map(_takes_others, done)):
+        return done, failures
+    try:
+        left = plan()
+    except HostError:
+        return done, failures  # whoever verifies meets it too, and tells
+    known = {(change.kind, change.key) for change in changes}
+    lost = [each for each in left if (each.kind, each.key) not in known]
+    again, failures = carry_out(host, lost, scope, progress)
+    return (*done, *again), failures
+
+
+def _takes_others(change: Change) -> bool:
+    return change.kind == ADDRESSES.name and change.action is Action.DELETE
 
 
 def _batches(changes: Sequence[Change]) -> Iterator[tuple[AnyKind, tuple[Change, ...]]]:

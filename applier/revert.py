@@ -1,6 +1,8 @@
 """A snapshot of a host to the same host as it was: reverting is planning towards it."""
 
-from applier.carry import carry_out
+from functools import partial
+
+from applier.carry import carry_out_whole
 from applier.diff import diff, state_of
 from applier.errors import HostError
 from applier.host import Host
@@ -23,7 +25,8 @@ class Reversal(Value, frozen=True, kw_only=True):
 def revert(host: Host, before: Situation, progress: Progress) -> Reversal:
     """Give everything of ours the state that was observed before; never stop at a failure."""
     try:
-        _, failures = carry_out(host, _changes_back(host, before), before.scope, progress)
+        back = partial(_changes_back, host, before)
+        _, failures = carry_out_whole(host, back(), back, before.scope, progress)
         left = _changes_back(host, before)
     except HostError as error:
         return fail(f"revert: {error}")

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from applier.carry import carry_out
+from applier.carry import carry_out_whole
 from applier.diff import diff
 from applier.errors import HostError
 from applier.host import Host
@@ -34,7 +34,13 @@ def carry_through(host: Host, before: Situation, plan: Plan, progress: Progress)
     is raised, after the host was put back.
     """
     try:
-        done, failures = carry_out(host, plan.changes, before.scope, progress)
+        done, failures = carry_out_whole(
+            host,
+            plan.changes,
+            lambda: diff(before.desired, look_again(host, before).observed, before.last),
+            before.scope,
+            progress,
+        )
     except Exception as error:
         complete = revert(host, before, progress).complete
         error.add_note(_BACK if complete else _NOT_BACK)

@@ -1,7 +1,9 @@
 """Links, addresses and routes in memory, with the kernel's habits.
 
 Deleting a link takes its addresses and routes along; setting one down takes its routes, and IPv6
-addresses; an address makes a connected route.
+addresses; an address makes a connected route. A link has an IPv6 address once, whatever its length
+(``ipv6_add_addr``, ``net/ipv6/addrconf.c``), and its last IPv4 address takes its IPv4 routes along
+(``fib_disable_ip``, ``net/ipv4/fib_frontend.c``).
 """
 
 from collections.abc import Iterator
@@ -57,7 +59,9 @@ class FakeNetwork:
     def add_address(self, link: str, address: InterfaceAddress) -> None:
         """Add an address. Raises :class:`Exists`, :class:`Missing`."""
         self.link(link)
-        if address in self.addresses[link]:
+        bare = address.partition("/")[0]
+        holds = [each.partition("/")[0] for each in self.addresses[link] if is_ipv6(each)]
+        if address in self.addresses[link] or bare in holds:
             raise Exists("add address", f"{link} {address}", "File exists", 17)
         self.addresses[link].append(address)
 
@@ -67,6 +71,8 @@ class FakeNetwork:
         if address not in self.addresses[link]:
             raise Missing("delete address", f"{link} {address}", "Cannot assign address", 99)
         self.addresses[link].remove(address)
+        if not is_ipv6(address) and all(map(is_ipv6, self.addresses[link])):
+            self._drop_routes(link, ipv6=False)
 
     def all_routes(self) -> tuple[LiveRoute, ...]:
         """Return every route, the connected ones too."""
@@ -94,8 +100,13 @@ class FakeNetwork:
         if route.device and not self.link(route.device).up:
             raise HostError("add route", route.destination, "Network is down", 100)
 
-    def _drop_routes(self, link: str) -> None:
-        self.routes = {key: route for key, route in self.routes.items() if route.device != link}
+    def _drop_routes(self, link: str, *, ipv6: bool | None = None) -> None:
+        """Drop the routes by a link: of one family, or of both."""
+        self.routes = {
+            key: route
+            for key, route in self.routes.items()
+            if route.device != link or ipv6 not in {None, is_ipv6(route.destination)}
+        }
 
     def _connected(self) -> Iterator[LiveRoute]:
         for link, addresses in self.addresses.items():

@@ -12,7 +12,7 @@ from applier.plan import Action, Change, Observed
 from applier.view import View
 from applier.wanted import Scope, Wanted
 from schemas.state import Value
-from schemas.values import InterfaceAddress
+from schemas.values import InterfaceAddress, is_ipv6
 
 
 class LinkAddress(Value, frozen=True, kw_only=True):
@@ -76,6 +76,14 @@ class AddressKind(Kind[LinkAddress]):
         """Return the link."""
         del key
         return (Need("link", value.link),)
+
+    def claim(self, value: LinkAddress) -> str:
+        """Return an IPv6 address without its length: a link has it once.
+
+        ``ipv6_add_addr`` (``net/ipv6/addrconf.c``) does not look at the length; IPv4 does.
+        """
+        bare = value.address.partition("/")[0]
+        return f"{value.link} {bare}" if is_ipv6(bare) else ""
 
     def dies_with(self, key: str, value: LinkAddress) -> tuple[Need, ...]:
         """Return the link."""

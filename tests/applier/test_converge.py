@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 from damage import DAMAGE, change_peer, void
-from inventories import make_key
+from inventories import make_inventory, make_key, make_mesh, make_node
 from msgspec.structs import replace
 from scenes import (
     BRIDGE,
     EPOCH,
     MASTERS,
+    OVERLAYS,
     PRIVATE,
     PUBLIC,
     WG,
@@ -33,7 +34,7 @@ from applier.outcome import Result
 from applier.plan import Action, Cause, Plan
 from schemas.document import digest, dump
 from schemas.problems import Problems
-from schemas.state import IptablesVariant
+from schemas.state import IptablesVariant, ResolvedHost
 from schemas.validate import violations
 from schemas.values import NodeName, PublicKey
 
@@ -821,6 +822,54 @@ class TestSysctls:
             ("sysctl", False),
             ("cni", True),
         ]
+
+
+def resolve_pods(*prefixes: str) -> ResolvedHost:
+    """Return the desired state of node-a with these pod CIDRs, beside one other node."""
+    return resolve_host(
+        make_inventory(
+            make_mesh(*OVERLAYS),
+            make_node("node-a", *prefixes, public_key=PUBLIC),
+            make_node("node-b", "10.244.1.0/24", "fd00:244:0:1::/64"),
+        )
+    )
+
+
+class TestAddresses:
+    """A node's pod CIDRs change under a host that has converged."""
+
+    @staticmethod
+    def go(before: tuple[str, ...], after: tuple[str, ...]) -> Scene:
+        scene = converged(Scene(resolve_pods(*before)))
+        scene.resolved = resolve_pods(*after)
+        outcome = scene.converge()
+        assert (outcome.result, outcome.left.changes) == (Result.CONVERGED, ())
+        assert scene.plan().changes == ()
+        return scene
+
+    def test_an_ipv6_one_may_change_its_length_alone(self) -> None:
+        scene = self.go(
+            ("10.244.0.0/24", "fd00:244::/120"),
+            ("10.244.0.0/24", "fd00:244::/124"),
+        )
+        assert "fd00:244::1/124" in scene.host.addresses(BRIDGE)
+
+    def test_an_ipv4_one_may_change_its_length_alone(self) -> None:
+        self.go(("10.244.0.0/24",), ("10.244.0.0/25",))
+
+    def test_the_last_ipv4_one_takes_no_route_along(self) -> None:
+        scene = self.go(("10.244.0.0/24", "fd00:244::/64"), ("fd00:244::/64",))
+        routes = [(route.destination, route.type) for route in scene.host.routes()]
+        assert ("10.244.0.0/16", "unicast") in routes
+
+    def test_nor_where_all_is_reverted(self) -> None:
+        scene = converged(Scene(resolve_pods("fd00:244::/64")))
+        before = dump_all(scene.host)
+        scene.resolved = resolve_pods("10.244.0.0/24", "fd00:244::/64")
+        error = HostError("load", "iptables", "no memory", 12)
+        scene.host.faults.fail("iptables_restore", 1, error)
+        assert scene.converge().result is Result.REVERTED
+        assert dump_all(scene.host) == before
 
 
 class TestIPv6:
