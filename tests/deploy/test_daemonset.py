@@ -11,6 +11,7 @@ from manifests import Object, build, one
 from applier.paths import Paths
 from wormhole.__main__ import build_parser
 from wormhole.cluster import api
+from wormhole.commands.agent import find_namespace
 from wormhole.thishost import paths_from
 
 AGENT = "wormhole-agent"
@@ -200,8 +201,16 @@ def test_the_agent_takes_its_arguments(
     parsed = parse(pod_of(folder, *components), "agent")
     assert (parsed.command, parsed.origin, parsed.node, parsed.listen, parsed.namespace) == (
         *("agent", origin, "node-a", listen),
-        api.NAMESPACE,
+        None,
     )
+
+
+def test_the_agent_finds_the_secret_in_the_namespace_of_the_manifests(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("WORMHOLE_NAMESPACE", raising=False)
+    daemon_set = one(build("base"), "DaemonSet", AGENT)
+    assert find_namespace() == api.NAMESPACE == daemon_set["metadata"]["namespace"]
 
 
 def test_the_agent_keeps_its_files_on_the_host() -> None:

@@ -69,7 +69,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_host_folders(parser)
 
 
-def _find_namespace() -> str:
+def find_namespace() -> str:
     """Return the namespace without an option; the environment may be one that all agents have."""
     return os.environ.get("WORMHOLE_NAMESPACE") or "wormhole-system"
 
@@ -108,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
             log_format=arguments.log_format,
             endpoint=arguments.endpoint,
             kubeconfig=arguments.kubeconfig,
-            namespace=arguments.namespace or _find_namespace(),
+            namespace=arguments.namespace or find_namespace(),
             paths=thishost.paths_from(arguments),
         )
     )
