@@ -9,6 +9,7 @@ from applier.host import Host
 from applier.kind import AnyKind, Need
 from applier.kinds import KINDS
 from applier.kinds.addresses import ADDRESSES
+from applier.kinds.routes import ROUTES
 from applier.outcome import Failure, Progress
 from applier.plan import Action, Change
 from applier.wanted import Scope
@@ -51,10 +52,10 @@ def carry_out_whole(
     scope: Scope,
     progress: Progress,
 ) -> tuple[tuple[Change, ...], tuple[Failure, ...]]:
-    """Make changes, and make again what the kernel took along unasked; ``plan`` looks for it.
+    """Make changes, and make again the routes that the kernel took along; ``plan`` finds them.
 
-    A device's last IPv4 address takes the IPv4 routes by it, also those that stay
-    (``fib_disable_ip``, ``net/ipv4/fib_frontend.c``).
+    A device's last IPv4 address takes the IPv4 routes by it: those that stay, and those that
+    these very changes have made (``fib_disable_ip``, ``net/ipv4/fib_frontend.c``).
     """
     done, failures = carry_out(host, changes, scope, progress)
     if failures or not any(map(_takes_others, done)):
@@ -63,10 +64,10 @@ def carry_out_whole(
         left = plan()
     except HostError:
         return done, failures  # whoever verifies meets it too, and tells
-    known = {(change.kind, change.key) for change in changes}
-    lost = [each for each in left if (each.kind, each.key) not in known]
+    lost = [change for change in left if change.kind == ROUTES.name]
     again, failures = carry_out(host, lost, scope, progress)
-    return (*done, *again), failures
+    told = {(change.kind, change.key) for change in done}
+    return (*done, *(each for each in again if (each.kind, each.key) not in told)), failures
 
 
 def _takes_others(change: Change) -> bool:

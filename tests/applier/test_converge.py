@@ -824,11 +824,11 @@ class TestSysctls:
         ]
 
 
-def resolve_pods(*prefixes: str) -> ResolvedHost:
+def resolve_pods(*prefixes: str, overlays: tuple[str, ...] = OVERLAYS) -> ResolvedHost:
     """Return the desired state of node-a with these pod CIDRs, beside one other node."""
     return resolve_host(
         make_inventory(
-            make_mesh(*OVERLAYS),
+            make_mesh(*overlays),
             make_node("node-a", *prefixes, public_key=PUBLIC),
             make_node("node-b", "10.244.1.0/24", "fd00:244:0:1::/64"),
         )
@@ -861,6 +861,15 @@ class TestAddresses:
         scene = self.go(("10.244.0.0/24", "fd00:244::/64"), ("fd00:244::/64",))
         routes = [(route.destination, route.type) for route in scene.host.routes()]
         assert ("10.244.0.0/16", "unicast") in routes
+
+    def test_nor_a_route_that_the_same_apply_has_made(self) -> None:
+        scene = converged(Scene(resolve_pods("10.244.0.0/24", "fd00:244::/64")))
+        scene.resolved = resolve_pods("fd00:244::/64", overlays=(*OVERLAYS, "192.168.0.0/16"))
+        outcome = scene.converge()
+        assert outcome.result is Result.CONVERGED
+        made = [change.key for change in outcome.done if change.action is Action.CREATE]
+        assert made.count("192.168.0.0/16 metric 1024") == 1
+        assert scene.plan().changes == ()
 
     def test_nor_where_all_is_reverted(self) -> None:
         scene = converged(Scene(resolve_pods("fd00:244::/64")))
