@@ -72,7 +72,8 @@ _VOLATILE: Final = tuple(
 
 
 def snapshot(host: LabHost) -> dict[str, str]:
-    """Return everything Wormhole could touch on a host, by section, without what ticks."""
+    """Return everything Wormhole could touch on a settled host, by section, less what ticks."""
+    host.settle()
     return _dump(host, _SECTIONS)
 
 

@@ -154,14 +154,16 @@ class Namespace:
         return self.run("sh", "-euc", script, check=check, timeout=timeout).stdout
 
     def settle(self) -> None:
-        """Wait until no address is tentative any more.
+        """Wait until no address is tentative, and no bridge's carrier unknown, any more.
 
         A bridge can look for IPv6 neighbours only from an address known to be unique, and begins
-        to find out when its first port comes: one to two seconds (RFC 4862, 5.4).
+        to find out when its first port comes: one to two seconds (RFC 4862, 5.4). That a bridge
+        has no ports and so no carrier the kernel tells a second late (``net/core/link_watch.c``).
         """
         self.sh(
-            "for n in $(seq 50); do"
-            " ip -6 address show tentative | grep -q inet6 || exit 0; sleep 0.1; done"
+            "unsettled() { ip -6 address show tentative | grep -q inet6"
+            " || ip -brief link show up type bridge | grep -qw UNKNOWN; };"
+            " for n in $(seq 50); do unsettled || exit 0; sleep 0.1; done"
         )
 
     def ip(self, *lines: str) -> None:
