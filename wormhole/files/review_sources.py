@@ -77,7 +77,7 @@ class Reader:
 
         """
         if found := split_revision(text):
-            return self._read_revision(*found)
+            return self.read_revision(Path.cwd(), *found)
         if text != STDIN and is_state_folder(Path(text)):
             return Loaded(documents=self._load_folder(Path(text)))
         if text != STDIN and not os.path.lexists(text):
@@ -87,10 +87,15 @@ class Reader:
 
         return _compile(read_sources([text]))
 
-    def _read_revision(self, revision: str, path: str) -> Loaded:
+    def read_revision(self, here: Path, revision: str, path: str) -> Loaded:
+        """Read the state at a path in a revision of the repository that a folder lies in.
+
+        Raises:
+            Problems: whatever is wrong with it.
+
+        """
         from wormhole.git.reading import find_place, read_files  # noqa: PLC0415 - only for these
 
-        here = Path.cwd()
         place = find_place(here, revision, path)
         if MESH_FILE in place.blobs:
             files = read_files(here, place, _state_files(place))

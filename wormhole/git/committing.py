@@ -7,15 +7,16 @@ from typing import Final
 
 from review.changes.compare import compare
 from review.changes.review import Review
-from schemas.document import host_file_name, load_host, load_mesh
+from schemas.document import host_file_name, load_host
 from schemas.problems import Problem, Problems
 from schemas.state import Documents, Value
 from wormhole.files.rendering import is_rendering, name_files
+from wormhole.files.review_sources import Reader
 from wormhole.files.statefolder import HOSTS_FOLDER, MESH_FILE
 from wormhole.git.commit import Commit, commit_files, find_changes
 from wormhole.git.message import Occasion, write_message
 from wormhole.git.repository import Repository, find_repository, refuse_ignored
-from wormhole.git.tree import list_tree, read_blobs
+from wormhole.git.tree import list_tree
 
 _HOST_AND_FILE: Final = 2
 
@@ -127,22 +128,10 @@ def _read_committed(target: Target) -> Documents | None:
 
     """
     repository = target.repository
-    folders = (_join(target.state, MESH_FILE), _join(target.state, HOSTS_FOLDER))
-    if not repository.head:
+    mesh = _join(target.state, MESH_FILE)
+    if not repository.head or not list_tree(repository.folder, repository.head, (mesh,)):
         return None
-    blobs = list_tree(repository.folder, repository.head, folders)
-    content = dict(read_blobs(repository.folder, blobs))
-    if (mesh := content.pop(folders[0], None)) is None:
-        return None
-    hosts = [
-        load_host(text, path)
-        for path, text in content.items()
-        if path.endswith(".json") and PurePosixPath(path).parent == PurePosixPath(folders[1])
-    ]
-    return Documents(
-        mesh=load_mesh(mesh, folders[0]),
-        hosts={host.name: host for host in sorted(hosts, key=lambda host: host.name)},
-    )
+    return Reader().read_revision(repository.folder, repository.head, target.state).documents
 
 
 def _name_all(target: Target, documents: Documents, rendered: Iterable[str]) -> tuple[str, ...]:

@@ -186,10 +186,11 @@ def test_a_committed_state_that_nobody_can_read_is_replaced(
     wormhole(*COMPILE)
     (tree / "state/hosts/node-1.json").write_text("{}")
     git("commit", "--quiet", "--all", "--message=Break it")
+    broken = git("rev-parse", "HEAD")
     assert wormhole(*COMPILE)[0] == 0
     assert git("log", "-1", "--format=%B") == (
         "mesh demo is replaced: 3 hosts\n\n"
-        "The state before cannot be read: state/hosts/node-1.json: apiVersion: must be"
+        f"The state before cannot be read: {broken}:state/hosts/node-1.json: apiVersion: must be"
         " 'wormhole.dev/v1alpha1' for this document"
     )
 
