@@ -2,15 +2,15 @@
 
 import argparse
 import sys
-from typing import Protocol
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
-from applier.converge import Trial, converge
+from applier.converge import converge
 from applier.host import Host
-from applier.outcome import Announce, Outcome, Progress
-from applier.paths import Paths
+from applier.outcome import Outcome
 from applier.saved.carry import Opened, apply_saved
 from applier.saved.stale import Stale
-from applier.vault import Vault
 from schemas.problems import Problems
 from schemas.state import ResolvedHost
 from wormhole.console import choose_paint, out
@@ -20,22 +20,12 @@ from wormhole.files.statefolder import read_resolved
 from wormhole.views.saved import describe_stale, summarise_stale
 
 
-class Goal(Protocol):
+class Goal(NamedTuple):
     """A desired state, and the way to it."""
 
     resolved: ResolvedHost
-
-    def converge(  # noqa: PLR0913 - all but one go by name
-        self,
-        host: Host,
-        *,
-        vault: Vault,
-        paths: Paths,
-        announce: Announce,
-        progress: Progress,
-        trial: Trial | None = None,
-    ) -> Outcome:
-        """Do as :func:`applier.converge.converge` does; the caller holds the host's lock."""
+    converge: Callable[..., Outcome]
+    """Takes the host, and by name all that :func:`applier.converge.converge` takes beside it."""
 
 
 def read_goal(arguments: argparse.Namespace) -> Goal:
@@ -47,7 +37,8 @@ def read_goal(arguments: argparse.Namespace) -> Goal:
     """
     if not names_file(arguments.state):
         resolved = read_resolved(arguments.state, arguments.host)
-        return _State(resolved, allow_mass_delete=arguments.allow_mass_delete)
+        allowed = arguments.allow_mass_delete
+        return Goal(resolved, partial(converge, resolved=resolved, allow_mass_delete=allowed))
     if arguments.allow_mass_delete:
         rule = "goes with planning: what a saved plan may remove was said when it was made"
         raise Problems.one(rule, path="--allow-mass-delete")
@@ -56,67 +47,19 @@ def read_goal(arguments: argparse.Namespace) -> Goal:
     if arguments.host not in {None, planned}:
         rule = f"the saved plan is for {planned!r}"
         raise Problems.one(rule, path="--host", value=arguments.host)
-    return _Saved(opened, arguments)
+    return Goal(opened.saved.desired, partial(_apply, opened, arguments))
 
 
-class _State:
-    """A host's part of a state folder."""
-
-    def __init__(self, resolved: ResolvedHost, *, allow_mass_delete: bool) -> None:
-        self.resolved = resolved
-        self._allow_mass_delete = allow_mass_delete
-
-    def converge(  # noqa: PLR0913 - as the protocol has it
-        self,
-        host: Host,
-        *,
-        vault: Vault,
-        paths: Paths,
-        announce: Announce,
-        progress: Progress,
-        trial: Trial | None = None,
-    ) -> Outcome:
-        return converge(
-            host,
-            self.resolved,
-            vault=vault,
-            paths=paths,
-            allow_mass_delete=self._allow_mass_delete,
-            announce=announce,
-            progress=progress,
-            trial=trial,
-        )
-
-
-class _Saved:
-    """A saved plan. One that does not fit is told of, and refused."""
-
-    def __init__(self, opened: Opened, arguments: argparse.Namespace) -> None:
-        self.resolved = opened.saved.desired
-        self._opened = opened
-        self._arguments = arguments
-
-    def converge(  # noqa: PLR0913 - as the protocol has it
-        self,
-        host: Host,
-        *,
-        vault: Vault,
-        paths: Paths,
-        announce: Announce,
-        progress: Progress,
-        trial: Trial | None = None,
-    ) -> Outcome:
-        try:
-            return apply_saved(
-                host,
-                self._opened,
-                vault=vault,
-                paths=paths,
-                announce=announce,
-                progress=progress,
-                trial=trial,
-            )
-        except Stale as stale:
-            paint = choose_paint(self._arguments.color, sys.stdout)
-            out(describe_stale(stale, paint=paint, verbose=self._arguments.verbose) + "\n")
-            return Outcome(plan=stale.plan, left=stale.plan, refused=summarise_stale(stale))
+def _apply(
+    opened: Opened,
+    arguments: argparse.Namespace,
+    host: Host,
+    **how: Any,  # noqa: ANN401 - what apply_saved takes by name
+) -> Outcome:
+    """Apply a saved plan. One that does not fit is told of, and refused."""
+    try:
+        return apply_saved(host, opened, **how)
+    except Stale as stale:
+        paint = choose_paint(arguments.color, sys.stdout)
+        out(describe_stale(stale, paint=paint, verbose=arguments.verbose) + "\n")
+        return Outcome(plan=stale.plan, left=stale.plan, refused=summarise_stale(stale))
