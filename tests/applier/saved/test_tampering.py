@@ -70,24 +70,32 @@ def test_two_changes_in_another_order_are_seen_although_it_is_sealed_again(numbe
     assert refuse(SCENE, edit(CONTENT, swap, SCENE.vault)).reordered
 
 
-@pytest.mark.parametrize("number", range(len(CHANGES)), ids=lambda n: f"{CHANGES[n].kind}-{n}")
-@pytest.mark.parametrize("field", ["action", "risk", "note", "key", "before", "after"])
-def test_a_change_of_a_change_is_seen_although_it_is_sealed_again(number: int, field: str) -> None:
+def edits_of_changes() -> Iterator[tuple[int, str, object]]:
+    """Yield for each change, and each of its fields, a value that it has not."""
+    for number, change in enumerate(changes_of(json.loads(CONTENT))):
+        yield number, "action", Action.CONFLICT
+        yield number, "risk", next(risk for risk in Risk if risk != change["risk"])
+        for field in ("note", "key"):
+            yield number, field, change[field] + "."
+        for field, other in (("before", "after"), ("after", "before")):
+            yield number, field, None if change[field] else change[other]
+
+
+@pytest.mark.parametrize(
+    ("number", "field", "value"),
+    [
+        pytest.param(*edit, id=f"{edit[1]}-{CHANGES[edit[0]].kind}-{edit[0]}")
+        for edit in edits_of_changes()
+    ],
+)
+def test_a_change_of_a_change_is_seen_although_it_is_sealed_again(
+    number: int, field: str, value: object
+) -> None:
     def other(raw: Raw) -> None:
-        change = changes_of(raw)[number]
-        others = {
-            "action": Action.CONFLICT,
-            "risk": next(risk for risk in Risk if risk != change["risk"]),
-            "note": change["note"] + ".",
-            "key": change["key"] + ".",
-            "before": None if change["before"] else change["after"],
-            "after": None if change["after"] else change["before"],
-        }
-        change[field] = others[field]
+        changes_of(raw)[number][field] = value
 
     content = edit(CONTENT, other, SCENE.vault)
-    if content == CONTENT:
-        pytest.skip("there is nothing to change in it")
+    assert content != CONTENT
     assert refuse(SCENE, content).changes
 
 
