@@ -1,8 +1,7 @@
 """How traces read: ``fixtures/traces/<case>/case.json`` is a state and a packet, beside it a story.
 
-A case names a cluster of ``fixtures/clusters``, and edits of its documents: the value at a path is
-another one, or gone. ``WORMHOLE_GOLDEN=write`` rewrites the stories: read the difference before
-committing it.
+A case names a cluster of ``fixtures/clusters``, and edits of its documents.
+``WORMHOLE_GOLDEN=write`` rewrites the stories: read the difference before committing it.
 """
 
 import json
@@ -14,8 +13,8 @@ from typing import Any
 import pytest
 from commandline import Wormhole
 from jsonschema import Draft202012Validator
+from patches import edit_state
 
-from schemas.document import load_host
 from schemas.validate import load_schema
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -26,20 +25,7 @@ DELIVERED = {"Delivered", "Left"}
 
 def make_state(case: dict[str, Any], folder: Path) -> None:
     shutil.copytree(FIXTURES / "clusters" / case["cluster"] / "expected", folder)
-    for edit in case["edits"]:
-        path = folder / edit["file"]
-        document = json.loads(path.read_bytes())
-        *steps, last = edit["path"]
-        target = document
-        for step in steps:
-            target = target[step]
-        if "value" in edit:
-            target[last] = edit["value"]
-        else:
-            del target[last]
-        text = json.dumps(document, indent=2, sort_keys=True) + "\n"
-        load_host(text.encode(), path.name)  # an edit that is no document shows nothing
-        path.write_text(text)
+    edit_state(folder, case["edits"])
 
 
 @pytest.fixture

@@ -1,21 +1,20 @@
 """How explanations read: ``fixtures/explanations/<case>/case.json`` is a state and a question.
 
 A case names a cluster of ``fixtures/clusters``, whose inventory lies beside the state, and edits of
-its documents: the value at a path is another one, or gone. ``WORMHOLE_GOLDEN=write`` rewrites the
-explanations: read the difference before committing it.
+its documents. ``WORMHOLE_GOLDEN=write`` rewrites the explanations: read the difference before
+committing it.
 """
 
 import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 from commandline import Wormhole
 from jsonschema import Draft202012Validator
+from patches import edit_state
 
-from schemas.document import load_host
 from schemas.validate import load_schema
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"
@@ -32,25 +31,9 @@ def make_case(name: str, folder: Path) -> list[str]:
     for path in cluster.iterdir():
         if path.suffix in (".yaml", ".json"):
             shutil.copy(path, folder / "inventory")
-    for edit in case["edits"]:
-        _edit(folder / "state" / edit["file"], edit)
+    edit_state(folder / "state", case["edits"])
     words: list[str] = case["arguments"].split()
     return words
-
-
-def _edit(path: Path, edit: dict[str, Any]) -> None:
-    document = json.loads(path.read_bytes())
-    *steps, last = edit["path"]
-    target = document
-    for step in steps:
-        target = target[step]
-    if "value" in edit:
-        target[last] = edit["value"]
-    else:
-        del target[last]
-    text = json.dumps(document, indent=2, sort_keys=True) + "\n"
-    load_host(text.encode(), path.name)  # an edit that is no document shows nothing
-    path.write_text(text)
 
 
 @pytest.mark.parametrize("name", CASES)

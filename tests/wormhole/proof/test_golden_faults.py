@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from commandline import Wormhole
-from faults import FAULTS, list_faults, read_pointer, seed
+from faults import FAULTS, list_faults, seed
+from patches import read_pointer
 
 from schemas.lines import locate
 
