@@ -2,7 +2,6 @@
 
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from applier.host import DeviceUpdate, LiveDevice, WireGuardDoor
@@ -29,12 +28,7 @@ class LinuxHost(NetworkDoors, Sysctls, Iptables, Files):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def wireguard(self, name: str) -> WireGuardDoor:

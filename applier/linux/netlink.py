@@ -7,7 +7,6 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
-from types import TracebackType
 from typing import Final, Protocol, Self
 
 from applier.linux.framing import (
@@ -145,12 +144,7 @@ class Netlink:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._channel.close()
 
     def request(self, kind: int, payload: bytes, flags: int = 0) -> list[bytes]:

@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from lab.namespace import LabError, Namespace, Process
@@ -105,12 +104,7 @@ class Capture:
             raise LabError(f"tcpdump on {self._device}: {said.decode().strip()}")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         time.sleep(_SETTLE)
         if self._process is not None:
             self._process.stop()

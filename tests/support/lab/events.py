@@ -4,7 +4,6 @@ import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from lab.namespace import LabError, Namespace
@@ -41,12 +40,7 @@ class Events:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with self._stack:
             self._await_canary(2)
             self.seen = tuple(line for name in self._files for line in self._between(name))

@@ -12,7 +12,6 @@ import subprocess
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import IO, AnyStr, Final, Self
 
 _SHADOWED: Final = ("etc", "var/lib")
@@ -75,12 +74,7 @@ class Namespace:
             raise LabError(f"namespace {self.name}: {said.strip() or 'could not be made'}")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def release(self) -> None:
