@@ -12,6 +12,7 @@ from typing import Final
 
 from schemas.problems import Problem, Problems
 from schemas.state import Value
+from wormhole.backoff import double
 from wormhole.cluster.errors import ApiError
 
 _LONGEST_PAUSE: Final = 60.0
@@ -71,7 +72,7 @@ class OverlayFinder:
             wake()
         if not answer.cidrs:
             self._failures += 1
-            longest = min(_LONGEST_PAUSE, 2.0 ** min(self._failures, 10))
+            longest = double(self._failures, first=2.0, longest=_LONGEST_PAUSE)
             self._sleep(random.uniform(longest / 2, longest))  # noqa: S311 - spreads agents, hides nothing
         with self._lock:
             self._asking = False

@@ -11,6 +11,7 @@ from typing import Final
 from applier.plan import Action, Cause, Change
 from schemas.state import Value
 from wormhole.agent.desired import Cause as Wakeup
+from wormhole.backoff import double
 
 QUIET: Final = 0.2
 """Seconds without another event after which a burst of them counts as over."""
@@ -92,8 +93,7 @@ class Pace:
 
 def back_off(failures: int, chance: float) -> float:
     """Return how many seconds to wait after so many failures in a row: between half and all."""
-    longest = min(RETRY_LONGEST, RETRY_FIRST * 2.0 ** min(failures - 1, 32))
-    return longest * (1 + chance) / 2
+    return double(failures, first=RETRY_FIRST, longest=RETRY_LONGEST) * (1 + chance) / 2
 
 
 class Fight(Value, frozen=True, kw_only=True):
@@ -156,4 +156,4 @@ def _is_drift(change: Change) -> bool:
 
 
 def _pause(rounds: int) -> float:
-    return min(FIGHT_LONGEST, 2.0 ** (rounds - FIGHT_ROUNDS + 1))
+    return double(rounds - FIGHT_ROUNDS + 1, first=2.0, longest=FIGHT_LONGEST)

@@ -26,6 +26,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
 
+from wormhole.backoff import double
 from wormhole.cluster.api import Object
 
 SHORTEST: Final = 10.0
@@ -49,7 +50,6 @@ DOUBT_ENDS: Final = 3600.0
 """Seconds in peace after which nobody else is thought to write."""
 
 _COUNTERS: Final = frozenset({"peers", "connectedPeers"})
-_DOUBLINGS: Final = 16
 
 
 class StatusPace:
@@ -152,8 +152,7 @@ def back_off(failures: int, place: float) -> float:
 
     Agents that failed together do not come back together: each adds up to half, by its place.
     """
-    longest = min(RETRY_LONGEST, SHORTEST * 2.0 ** min(failures - 1, _DOUBLINGS))
-    return longest * (1 + place / 2)
+    return double(failures, first=SHORTEST, longest=RETRY_LONGEST) * (1 + place / 2)
 
 
 def _leave_counters(status: Mapping[str, Any]) -> Object:

@@ -14,6 +14,7 @@ from applier.linux.attention import Event, EventKind
 from applier.linux.watch import KernelWatch
 from wormhole.agent.desired import Cause, Wake
 from wormhole.agent.fingerprint import Fingerprint, look_at
+from wormhole.backoff import double
 
 _LOG: Final = logging.getLogger("wormhole.agent")
 
@@ -57,7 +58,7 @@ class Watcher:
             except Exception as error:  # noqa: BLE001 - a dead watcher would be missed by nobody
                 lasted = time.monotonic() - begin
                 failures = 1 if lasted > _RETRY_LONGEST else failures + 1
-                pause = min(_RETRY_LONGEST, _RETRY_FIRST * 2.0 ** min(failures - 1, 16))
+                pause = double(failures, first=_RETRY_FIRST, longest=_RETRY_LONGEST)
                 _LOG.warning("%s: %s; trying again in %.0f s", self._name, _say(error), pause)
                 self.pause(pause)
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from wormhole.backoff import double
 from wormhole.cluster.api import Api, Object
 from wormhole.cluster.content import Content, Keep, Snapshot, Vanished
 from wormhole.cluster.errors import ApiError
@@ -240,8 +241,8 @@ class Reflector:
 
     def _pause(self) -> None:
         """Wait before the next attempt: at random, so that a returning server is not overrun."""
-        longest = min(_LONGEST_PAUSE, 2.0**self._failures)
-        self._failures = min(self._failures + 1, 10)
+        self._failures += 1
+        longest = double(self._failures, first=1.0, longest=_LONGEST_PAUSE)
         self._sleep(max(_SHORTEST_PAUSE, self._dice(0.0, longest)))
         self._hurried.clear()
 
