@@ -39,6 +39,11 @@ SHOTS ?= 12000
 agreement: system $(INSTALLED) ## Hold the packet model to real kernels: SHOTS packets, a quarter of an hour
 	@WORMHOLE_SHOTS=$(SHOTS) $(BIN)/python -m pytest -q -s tests/kernel/test_model_agreement.py
 
+EFFORT ?= 20
+.PHONY: laws
+laws: $(INSTALLED) ## Search for inputs that break a law: new ones, EFFORT times as many as a test run
+	@WORMHOLE_EFFORT=$(EFFORT) $(BIN)/python -m pytest $(PYTEST_ARGS) -o timeout=0 -m hypothesis tests
+
 .PHONY: check
 check: $(INSTALLED) ## Lint, types, import contracts
 	@$(BIN)/ruff format --check --quiet .

@@ -1,13 +1,16 @@
-"""What tests of several rooms share: one API server for all that do not break it."""
+"""What all tests share: how hard they search, and one API server for all that do not break it."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from effort import set_effort
 from kube.requirements import missing
 
 if TYPE_CHECKING:
     from kube.server import ApiServer
+
+set_effort()
 
 
 @pytest.fixture(scope="session")

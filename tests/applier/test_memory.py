@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from effort import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scenes import OVERLAYS, PUBLIC, WG, Scene, converged
@@ -48,7 +49,7 @@ def test_a_spoilt_memory_is_a_lost_one(name: str, content: bytes) -> None:
 
 @pytest.mark.law
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(content=st.binary(max_size=64))
 @example(content=b"\xff")
 def test_no_bytes_at_all_stop_a_turn(name: str, content: bytes) -> None:
@@ -57,7 +58,7 @@ def test_no_bytes_at_all_stop_a_turn(name: str, content: bytes) -> None:
 
 @pytest.mark.law
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(data=st.data())
 def test_no_single_damaged_byte_stops_a_turn(name: str, data: st.DataObject) -> None:
     scene = Scene()

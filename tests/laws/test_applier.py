@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from damage import DAMAGE, reboot
+from effort import examples
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from inventories import inventories
@@ -422,7 +423,7 @@ DAMAGES = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(
     damages=DAMAGES,
     userspace=st.booleans(),
@@ -451,7 +452,7 @@ def test_any_mixture_of_damage_is_healed_in_one_apply_to_any_state(
     assert dump_foreign(scene.host) == foreign
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(before=inventories(), after=inventories(), userspace=st.booleans())
 def test_any_mesh_converges_changes_and_leaves_without_a_trace(
     before: Inventory, after: Inventory, *, userspace: bool

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
+from effort import examples
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 from inventories import make_key
@@ -138,7 +139,7 @@ def names(found: tuple[Origin, ...], kind: str, members: set[str], field: Steps)
 
 
 @given(written_inventories(), st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_what_changes_with_a_field_names_the_field(
     objects: list[Object], data: st.DataObject
 ) -> None:
@@ -208,7 +209,7 @@ def places_of(value: object, path: Steps = ()) -> Iterator[Steps]:
 
 
 @given(written_inventories(), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_every_origin_is_really_there(objects: list[Object], data: st.DataObject) -> None:
     origins = Origins(sources_of(objects))
     [source] = sources_of(objects)

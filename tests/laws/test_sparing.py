@@ -5,6 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 from damage import DAMAGE
+from effort import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -125,7 +126,7 @@ class Watch:
         self.clear = now
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(damages=DAMAGES, userspace=st.booleans())
 @example(damages=["remove guards", "flush chain", "strange peer"], userspace=False)
 def test_nobody_leaves_all_else_is_done_and_no_step_is_unsafe(
@@ -147,7 +148,7 @@ def test_nobody_leaves_all_else_is_done_and_no_step_is_unsafe(
     assert scene.writes() == []
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(damages=DAMAGES, step=st.integers(1, 12))
 def test_killed_at_any_moment_nobody_has_left_and_the_next_turn_goes_on(
     damages: list[str], step: int
@@ -166,7 +167,7 @@ def test_killed_at_any_moment_nobody_has_left_and_the_next_turn_goes_on(
     assert set(prefixes(scene)) >= there
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(
     damages=DAMAGES,
     door=st.sampled_from(["wireguard.configure", "iptables_restore", "add_route", "write_file"]),
@@ -188,7 +189,7 @@ def test_what_fails_is_put_back_and_the_next_turn_goes_on(damages: list[str], do
     assert keep(scene).trouble == ()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20))
 @given(damages=DAMAGES)
 def test_permission_then_leads_to_where_it_would_have_led_at_once(damages: list[str]) -> None:
     scene = damaged(damages)

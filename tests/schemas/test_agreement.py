@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inventories import make_inventory, make_mesh, make_node
@@ -199,7 +200,7 @@ DAMAGES = [True, 1, 1.5, "x", [], {}, ["x"], {"x": {}}, None, "delete", "rename"
 
 
 @pytest.mark.law
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(st.data())
 def test_a_damaged_document_gets_the_same_answer_from_both(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(DOCUMENTS)))

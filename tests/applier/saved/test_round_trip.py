@@ -4,6 +4,7 @@ from base64 import b32encode, b64encode, urlsafe_b64encode
 
 import pytest
 from damage import DAMAGE, reboot
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -34,7 +35,7 @@ INVENTORIES = {
     damages=st.lists(st.sampled_from([*DAMAGE]), max_size=4, unique=True),
     userspace=st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_a_loaded_plan_is_the_plan_that_was_written(
     first: str | None, then: str, damages: list[str], *, userspace: bool
 ) -> None:

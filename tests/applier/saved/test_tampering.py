@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from damage import DAMAGE
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from savedplans import Raw, apply_content, edit, facts_of, open_content, refuse, save
@@ -176,7 +177,7 @@ OTHERS: tuple[Callable[[Any], Any], ...] = (
 
 
 @given(path=st.sampled_from(LEAVES), other=st.sampled_from(OTHERS))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 def test_whatever_is_edited_nothing_is_written(path: Path, other: Callable[[Any], Any]) -> None:
     def act(raw: Any) -> None:  # noqa: ANN401 - JSON
         for step in path[:-1]:

@@ -4,6 +4,7 @@ import contextlib
 from socket import AF_INET, AF_INET6
 
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
@@ -184,7 +185,7 @@ def expected_peers(sent: list[PeerUpdate]) -> dict[PublicKey, LivePeer]:
     return found
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(some.data())
 def test_bytes_that_are_no_device_raise_one_kind_of_error(data: some.DataObject) -> None:
     kernel, vault = FakeKernel(), Vault(b"salt")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -174,7 +175,7 @@ def test_parts_put_together_are_the_ruleset(kernel: Iptables) -> None:
     assert ruleset == ruleset_of(parts_of(ruleset))
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(_chains().filter(lambda chains: any(chain.rules for chain in chains)), st.data())
 def test_any_edit_of_a_rule_that_keeps_its_mark_is_seen(
     chains: tuple[Chain, ...], data: st.DataObject

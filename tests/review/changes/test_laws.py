@@ -5,6 +5,7 @@ import re
 
 import pytest
 from edits import changed_inventories, damaged_documents
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from patching import files_of, patch
@@ -31,7 +32,7 @@ def sides(draw: st.DrawFn) -> tuple[Documents, Documents]:
     return draw(damaged_documents(old)), draw(damaged_documents(new))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(sides())
 def test_all_differences_together_make_the_new_documents_of_the_old(
     both: tuple[Documents, Documents],
@@ -44,7 +45,7 @@ def test_all_differences_together_make_the_new_documents_of_the_old(
     assert [name for name in wanted if spell(wanted[name]) != spell(patched[name])] == []
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(sides())
 def test_each_difference_is_needed_and_has_one_reason(both: tuple[Documents, Documents]) -> None:
     old, new = both
@@ -55,7 +56,7 @@ def test_each_difference_is_needed_and_has_one_reason(both: tuple[Documents, Doc
     assert len({*places}) == len(places)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(sides())
 def test_there_are_entries_exactly_when_the_documents_differ(
     both: tuple[Documents, Documents],
@@ -65,7 +66,7 @@ def test_there_are_entries_exactly_when_the_documents_differ(
     assert compare(old, old).entries == compare(new, new).entries == ()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(sides())
 def test_everything_is_told_in_plain_short_words(both: tuple[Documents, Documents]) -> None:
     review = compare(*both)
@@ -77,7 +78,7 @@ def test_everything_is_told_in_plain_short_words(both: tuple[Documents, Document
     assert len(write_markdown(review)) < 65_536
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(sides())
 def test_what_hosts_notice_is_the_worst_of_all_entries(both: tuple[Documents, Documents]) -> None:
     review = compare(*both)
@@ -86,7 +87,7 @@ def test_what_hosts_notice_is_the_worst_of_all_entries(both: tuple[Documents, Do
     assert len(touched) == review.blast.touched
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(changed_inventories())
 def test_what_the_compiler_makes_of_an_inventory_is_always_explained(
     both: tuple[object, object],

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from hashlib import sha256
 
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inventories import make_inventory, make_key, make_mesh, make_node
@@ -171,7 +172,7 @@ def test_one_change_costs_what_the_planner_says(change: str) -> None:
 
 
 @pytest.mark.law
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(st.lists(st.sampled_from(sorted(CHANGES)), min_size=2, max_size=4, unique=True))
 def test_several_changes_cost_the_worst_of_them(names: list[str]) -> None:
     def change(inventory: Inventory) -> Inventory:

@@ -4,6 +4,7 @@ from ipaddress import ip_address
 from itertools import product
 
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inventories import inventories
@@ -44,7 +45,7 @@ def pods_of(network: Network, name: NodeName, *, ipv6: bool) -> list[str]:
 
 
 @given(inventories(), st.sampled_from([4, 6]), st.sampled_from([Verdict.ACCEPT, Verdict.DROP]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_every_pod_reaches_every_pod_and_is_answered(
     inventory: Inventory, version: int, policy: Verdict
 ) -> None:
@@ -63,7 +64,7 @@ def test_every_pod_reaches_every_pod_and_is_answered(
 
 
 @given(inventories(), st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_no_packet_for_the_overlay_leaks_whatever_one_thing_fails(
     inventory: Inventory, data: st.DataObject
 ) -> None:
@@ -118,7 +119,7 @@ def packets(draw: st.DrawFn, network: Network) -> tuple[Packet, Start]:
 
 
 @given(inventories(), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_every_packet_comes_to_an_end_the_same_with_and_without_its_steps(
     inventory: Inventory, data: st.DataObject
 ) -> None:
@@ -140,7 +141,7 @@ def test_every_packet_comes_to_an_end_the_same_with_and_without_its_steps(
 
 
 @given(inventories(), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_a_peer_is_heard_in_no_other_s_name(inventory: Inventory, data: st.DataObject) -> None:
     network = build_network(compile_mesh(inventory))
     packet, start = data.draw(packets(network))

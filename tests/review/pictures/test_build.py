@@ -3,6 +3,7 @@
 from itertools import combinations
 
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -60,7 +61,7 @@ def count_one_by_one(documents: Documents) -> Pairs:
 
 
 @pytest.mark.law
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.data())
 def test_pairs_are_counted_as_if_one_by_one(data: st.DataObject) -> None:
     size = data.draw(st.integers(1, 9))

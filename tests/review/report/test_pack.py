@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from inventories import inventories
 from msgspec.structs import replace
@@ -40,7 +41,7 @@ def assert_exact(documents: Documents) -> None:
 
 
 @pytest.mark.law
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=examples(60))
 @given(inventories())
 def test_any_documents_come_back(inventory: Inventory) -> None:
     assert_exact(compile_mesh(inventory))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from commandline import Wormhole
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.validate import violations
@@ -75,7 +75,6 @@ def test_every_severity_can_be_painted(
 # --- JSON ---
 
 
-@settings(deadline=None)
 @given(any_findings)
 def test_json_is_valid_whatever_was_found(found: Findings) -> None:
     document = json.loads(dump_findings(found))
@@ -127,7 +126,6 @@ def test_what_would_end_an_annotation_is_escaped() -> None:
     )
 
 
-@settings(deadline=None)
 @given(any_findings)
 def test_every_finding_is_one_command_and_no_other(found: Findings) -> None:
     lines = describe_annotations(found, ROOT).split("\n") if found.findings else []
@@ -202,7 +200,6 @@ def test_sarif_messages_hold_neither_placeholders_nor_links() -> None:
     ]
 
 
-@settings(deadline=None)
 @given(any_findings)
 def test_sarif_is_of_its_form_whatever_was_found(found: Findings) -> None:
     model = pytest.importorskip("pydantic_sarif.model", reason="no pydantic-sarif, with the form")

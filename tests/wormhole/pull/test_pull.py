@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 from commandline import OTHER_KEY, Wormhole
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from memory_api import MemoryApi
 
@@ -291,7 +291,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.text("abcdef", min_size=1), VALUES, min_size=1, max_size=4))
 def test_whatever_a_spec_holds_is_read_back(spec: dict[str, Any]) -> None:
     document = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "x"}, "spec": spec}
