@@ -1,4 +1,4 @@
-"""What all tests share: how hard they search, and one API server for all that do not break it."""
+"""What all tests share: effort, signals, and one API server for all that do not break it."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 import pytest
 from effort import set_effort
 from kube.requirements import missing
+from signals import heed_signals
 
 if TYPE_CHECKING:
     from kube.server import ApiServer
 
 set_effort()
+heed_signals()
 
 
 @pytest.fixture(scope="session")
