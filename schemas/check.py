@@ -8,7 +8,7 @@ from functools import lru_cache
 from ipaddress import ip_interface, ip_network
 from typing import Final
 
-from schemas.document import host_file_name
+from schemas.document import MESH_FILE, host_file_name, host_path
 from schemas.marks import WORST_METRIC
 from schemas.problems import Problem, spell_path
 from schemas.ranges import find_range, prefix_rule
@@ -253,9 +253,9 @@ def _place_of(group: str, name: str) -> str:
 
 
 def _in_mesh(path: str, value: str, rule: str) -> Problem:
-    return Problem(file="mesh.json", path=path, value=value, rule=rule)
+    return Problem(file=MESH_FILE, path=path, value=value, rule=rule)
 
 
 def _in_host(host: HostState, path: str, value: str, rule: str) -> Problem:
-    file = f"hosts/{host_file_name(host.name)}"
+    file = host_path(host.name)
     return Problem(file=file, path=path, value=value, rule=rule)

@@ -9,11 +9,15 @@ import msgspec
 
 from schemas.lines import Path, find_repeated, locate
 from schemas.problems import Problem, Problems, spell_path
-from schemas.state import API_VERSION, HostState, MeshState, ResolvedHost, Value
+from schemas.state import API_VERSION, Documents, HostState, MeshState, ResolvedHost, Value
 from schemas.validate import violations
 from schemas.values import NodeName
 
 _Document = TypeVar("_Document", MeshState, HostState, ResolvedHost)
+
+MESH_FILE: Final = "mesh.json"
+HOSTS_FOLDER: Final = "hosts"
+"""What a state folder holds: the mesh's document, and a folder of the hosts'."""
 
 _SCHEMAS: Final[dict[type[Value], str]] = {
     MeshState: "mesh-state",
@@ -50,6 +54,18 @@ def host_file_name(name: NodeName) -> str:
     if len(plain) <= _NAME_MAX:
         return plain
     return f"{name[:_KEPT]}~{sha256(name.encode()).hexdigest()[:16]}.json"
+
+
+def host_path(name: NodeName) -> str:
+    """Return the path of a host's document in a state folder: ``hosts/node-a.json``."""
+    return f"{HOSTS_FOLDER}/{host_file_name(name)}"
+
+
+def list_documents(documents: Documents) -> dict[str, MeshState | HostState]:
+    """Return every document of a state by its path in a state folder."""
+    return {MESH_FILE: documents.mesh} | {
+        host_path(name): host for name, host in documents.hosts.items()
+    }
 
 
 def load_mesh(content: bytes, file: str) -> MeshState:

@@ -9,8 +9,8 @@
 #   ci    what the tests of deploy/ci need
 #   api   what the tests with a real Kubernetes API server need, besides that server itself
 #
-# Without arguments all groups. Not root, or no apt-get: says what is missing and goes on; whoever
-# needs it will say so again. Nothing that is already there is touched.
+# Without arguments all groups. Not root, no apt-get, no network: says what is missing and goes on;
+# whoever needs it will say so again. Nothing that is already there is touched.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -54,17 +54,14 @@ vm virtiofsd|qemu-system-common test -x /usr/libexec/virtiofsd -o -x /usr/lib/qe
 TABLE
 }
 
-choose() { # the first of several packages that apt knows, else the last
-  local package
-  for package in ${1//|/ }; do
-    ! apt-cache show "$package" >/dev/null 2>&1 || break
-  done
-  echo "$package"
-}
-
+groups=$(wanted | cut -d ' ' -f 1 | sort -u | xargs)
+for group in "$@"; do
+  [[ " $groups " == *" $group "* ]] ||
+    { echo "install-system: no group \"$group\"; there are $groups" >&2 && exit 2; }
+done
 missing=()
 while read -r group package probe; do
-  [[ " ${*:-base lab vm api image browser} " == *" $group "* ]] || continue
+  [[ " ${*:-$groups} " == *" $group "* ]] || continue
   eval "$probe" >/dev/null 2>&1 || missing+=("$package")
 done < <(wanted)
 
@@ -73,7 +70,7 @@ if ! has apt-get; then
   echo "missing here: ${missing[*]} (names as in Debian; no apt-get to install them with)"
   exit 0
 elif [ "$(id -u)" -ne 0 ]; then
-  echo "missing here, and only root may install it: ${missing[*]}"
+  echo "missing here: ${missing[*]} (as root: tools/install-system.sh${*:+ $*})"
   exit 0
 fi
 
@@ -81,13 +78,30 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 exec </dev/null
 export DEBIAN_FRONTEND=noninteractive
-install() { apt-get install -qq -y --no-install-recommends "$@" >>"$log" 2>&1; }
+install() { # a machine that has just been started may be upgrading itself
+  apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" >"$log" 2>&1
+}
+say_why_not() { # the first error is the cause
+  echo "could not be installed: $* ($(grep -m 1 '^E: ' "$log" || tail -n 1 "$log"))"
+}
+choose() { # the first of several packages that apt knows, else the last
+  local package
+  for package in ${1//|/ }; do
+    ! apt-cache show "$package" >/dev/null 2>&1 || break
+  done
+  echo "$package"
+}
 
-echo "installing: ${missing[*]}"
-apt-get update -qq >>"$log" 2>&1 || true
+apt-get update -qq >"$log" 2>&1 || true
 packages=()
 for package in "${missing[@]}"; do packages+=("$(choose "$package")"); done
-# All at once is quick; one by one, a package that this release lacks keeps no other away.
-install "${packages[@]}" || for package in "${packages[@]}"; do
-  install "$package" || echo "could not be installed: $package ($(tail -n 1 "$log"))"
-done
+echo "installing: ${packages[*]}"
+# All at once is quick; one by one, a package that this release lacks keeps no other away. Where
+# nothing can be fetched each would only wait for the same answer.
+if install "${packages[@]}"; then
+  exit 0
+elif grep -q '^E: Failed to fetch' "$log"; then
+  say_why_not "${packages[@]}"
+else
+  for package in "${packages[@]}"; do install "$package" || say_why_not "$package"; done
+fi

@@ -14,12 +14,10 @@ from compiler.origins.registry import find_reason
 from compiler.parse import Collected, parse_collected
 from compiler.reading import Path
 from compiler.source import Source
-from schemas.document import dump, host_file_name
-from schemas.state import Documents, Value
+from schemas.document import dump, list_documents
+from schemas.state import Value
 from schemas.values import NodeName
 
-MESH_FILE: Final = "mesh.json"
-HOSTS_FOLDER: Final = "hosts"
 _Field = tuple[int, Path, Path]
 """The source, the object in it, and the field of that."""
 _PEER_DEPTH: Final = 2
@@ -52,8 +50,7 @@ class Origins:
 
         """
         self._collected, inventory = parse_collected(sources)
-        documents = compile_mesh(inventory)
-        self._files: Final = _files_of(documents)
+        self._files: Final = list_documents(compile_mesh(inventory))
         self._read: dict[str, Any] = {}
         self._evidence: Final = _build_evidence(self._collected)
         self._known: dict[_Field, Origin] = {}
@@ -122,13 +119,6 @@ def spell_value(value: object) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
-
-
-def _files_of(documents: Documents) -> dict[str, Value]:
-    hosts = {
-        f"{HOSTS_FOLDER}/{host_file_name(name)}": host for name, host in documents.hosts.items()
-    }
-    return {MESH_FILE: documents.mesh, **hosts}
 
 
 def _build_evidence(collected: Collected) -> Evidence:

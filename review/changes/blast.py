@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 
 from review.changes.counting import rules_of
 from review.changes.delta import Delta
-from review.changes.frame import MESH_FILE, Frame
+from review.changes.frame import Frame
 from review.changes.review import Blast, Impact
+from schemas.document import MESH_FILE
 from schemas.state import Documents
 from schemas.values import NodeName, Prefix, sorted_prefixes
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from msgspec import UNSET
 
 from review.changes.delta import Delta, find_deltas
-from review.changes.frame import MESH_FILE, Frame, name_host_file
+from review.changes.frame import Frame
 from review.changes.hostreasons import explain_host
 from review.changes.meshreasons import explain_mesh, explain_otherwise
 from review.changes.pair import Pair
@@ -13,6 +13,7 @@ from review.changes.place import spell_place
 from review.changes.reason import Reason
 from review.changes.review import Cause
 from review.changes.rulereasons import explain_rest
+from schemas.document import MESH_FILE, host_path
 
 Explained = dict[Reason, list[Delta]]
 
@@ -40,7 +41,7 @@ def _explain_each(frame: Frame) -> Iterator[tuple[Reason, Delta]]:
     for name in sorted(frame.staying):
         if frame.old.hosts[name] is frame.new.hosts[name]:
             continue
-        yield from _explain_in_host(Pair(frame, name), name_host_file(name))
+        yield from _explain_in_host(Pair(frame, name), host_path(name))
 
 
 def _explain_in_host(pair: Pair, file: str) -> Iterator[tuple[Reason, Delta]]:
@@ -64,10 +65,10 @@ def _explain_files(frame: Frame) -> Iterator[tuple[Reason, Delta]]:
     """Explain the hosts' files that come or go."""
     old, new = frame.old.hosts, frame.new.hosts
     for name in sorted(new.keys() - old.keys()):
-        delta = Delta(name_host_file(name), (), UNSET, new[name])
+        delta = Delta(host_path(name), (), UNSET, new[name])
         reason = Reason(Cause.OTHER, delta.file) if name in frame.old_nodes else None
         yield reason or Reason(Cause.JOIN, name), delta
     for name in sorted(old.keys() - new.keys()):
-        delta = Delta(name_host_file(name), (), old[name], UNSET)
+        delta = Delta(host_path(name), (), old[name], UNSET)
         reason = Reason(Cause.OTHER, delta.file) if name in frame.new_nodes else None
         yield reason or Reason(Cause.LEAVE, name), delta

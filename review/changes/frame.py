@@ -7,24 +7,16 @@ at with the names of the new one, so that all else about such a node is compared
 from collections.abc import Mapping
 from functools import cached_property
 from itertools import chain
-from typing import Final
 
 from msgspec.structs import replace
 
-from schemas.document import host_file_name
+from schemas.document import host_path
 from schemas.ranges import find_range
 from schemas.state import Documents, HostState, MeshState, PeerGroup
 from schemas.values import NodeName, Prefix, PublicKey, is_ipv6
 
-MESH_FILE: Final = "mesh.json"
-
 Seers = Mapping[str, frozenset[NodeName]]
 """Peer group to the hosts that join it."""
-
-
-def name_host_file(name: NodeName) -> str:
-    """Return a host's file in a state folder: ``hosts/node-a.json``."""
-    return f"hosts/{host_file_name(name)}"
 
 
 class Frame:
@@ -40,7 +32,7 @@ class Frame:
     @cached_property
     def files(self) -> dict[str, NodeName]:
         """The file of every host to its name."""
-        return {name_host_file(name): name for name in self.old.hosts | self.new.hosts}
+        return {host_path(name): name for name in self.old.hosts | self.new.hosts}
 
     @cached_property
     def old_nodes(self) -> frozenset[NodeName]:

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from review.changes.delta import Delta
-from review.changes.frame import MESH_FILE, Frame
+from review.changes.frame import Frame
 from review.changes.review import Impact
 from review.changes.stopping import may_stop
+from schemas.document import MESH_FILE
 from schemas.values import NodeName
 
 RANKS: Final = {impact: rank for rank, impact in enumerate(Impact)}

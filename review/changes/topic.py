@@ -8,11 +8,12 @@ from typing import Final
 from review.changes.counting import routes_of, rules_of
 from review.changes.delta import Delta
 from review.changes.explain import Explained
-from review.changes.frame import MESH_FILE, Frame
+from review.changes.frame import Frame
 from review.changes.impact import find_touched
 from review.changes.reason import Reason
 from review.changes.review import Cause, Impact
 from review.changes.wording import count, verb
+from schemas.document import MESH_FILE
 from schemas.values import NodeName
 
 _TOGETHER: Final = frozenset({Cause.JOIN, Cause.LEAVE})

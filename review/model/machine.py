@@ -21,7 +21,7 @@ from review.model.peers import PeerTable, build_peer_table
 from review.model.pods import Pods, read_pods
 from review.model.rules import Hooked, hang_chains
 from review.model.story import Place
-from schemas.document import host_file_name
+from schemas.document import MESH_FILE, host_path
 from schemas.state import HostState, MeshState, RouteType, Value
 from schemas.values import InterfaceName, NodeName, PublicKey
 
@@ -116,7 +116,7 @@ class Machine(Value, frozen=True, kw_only=True):
 
 def build_machine(mesh: MeshState, host: HostState, peers: PeerTable | None = None) -> Machine:
     """Return one host; ``peers`` is its table, where several hosts share it."""
-    file = f"hosts/{host_file_name(host.name)}"
+    file = host_path(host.name)
     wireguard, bridge = host.wireguard, host.bridge
     peers = build_peer_table(mesh, wireguard.peer_groups) if peers is None else peers
     reach, reach_place = _find_reach(mesh, host)
@@ -278,6 +278,6 @@ def _find_reach(mesh: MeshState, host: HostState) -> tuple[Reach | None, Place |
     for group, peers in mesh.peer_groups.items():
         peer = peers.get(host.name)
         if peer is not None and peer.endpoint is not None:
-            place = Place(file="mesh.json", path=("peerGroups", group, host.name, "endpoint"))
+            place = Place(file=MESH_FILE, path=("peerGroups", group, host.name, "endpoint"))
             return read_endpoint(peer.endpoint), place
     return None, None

@@ -11,10 +11,9 @@ from typing import Final, NamedTuple
 from review.model.matching import LongestMatch
 from review.model.numbers import Reach, read_endpoint, read_prefix
 from review.model.story import Place
+from schemas.document import MESH_FILE
 from schemas.state import MeshState, Peer
 from schemas.values import NodeName, Prefix, PublicKey
-
-MESH_FILE: Final = "mesh.json"
 
 
 class KnownPeer(NamedTuple):

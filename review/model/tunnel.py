@@ -2,8 +2,8 @@
 
 from review.model.flight import Flight
 from review.model.machine import Machine
-from review.model.peers import MESH_FILE
 from review.model.story import Fate, Place, Stage
+from schemas.document import MESH_FILE
 from schemas.values import NodeName
 
 _PEERS = Place(file=MESH_FILE, path=("peerGroups",))

@@ -6,13 +6,12 @@ What decided is not always what is wrong: a packet that meets the guard route la
 from review.model.packet import Entry, Start
 from review.model.story import Fate, Place, Stage, Step, Story
 from review.proof.belongings import Member, Span, find_endpoint, find_span
-from review.proof.blamechains import Blame, blame_absent, file_of
+from review.proof.blamechains import Blame, blame_absent
 from review.proof.world import World
+from schemas.document import MESH_FILE, host_path
 from schemas.state import Hook, HostState, RouteType, Verdict
 from schemas.state import Stage as Table
 from schemas.values import NodeName
-
-_MESH = "mesh.json"
 
 
 def blame_loss(world: World, story: Story, start: Start, target: NodeName, trouble: str) -> Blame:
@@ -76,8 +75,8 @@ def _fits_no_own_device(last: Step) -> bool:
 
 def _of_step(step: Step | None, host: HostState) -> Blame:
     if step is None:
-        return Place(file=file_of(host), path=()), "nothing in the documents decided this"
-    return step.by or Place(file=file_of(host), path=()), step.decision
+        return Place(file=host_path(host.name), path=()), "nothing in the documents decided this"
+    return step.by or Place(file=host_path(host.name), path=()), step.decision
 
 
 def _blame_ends(world: World, story: Story, start: Start, target: NodeName) -> Blame | None:
@@ -102,7 +101,7 @@ def _blame_end(world: World, member: Member, address: Span, text: str) -> Blame 
         return None
     allowed = [find_span(prefix) for _, peer in member.entries for prefix in peer.allowed_ips]
     if any(span and span.contains(address) for span in allowed):
-        place = Place(file=file_of(host), path=("bridge", "addresses"))
+        place = Place(file=host_path(host.name), path=("bridge", "addresses"))
         return place, f"none is on link with {text}, an address of its own pods"
     place = _place_of_range(world, member.name, address)
     return place, f"gives a pod {text}, which is in none of the host's pod CIDRs"
@@ -135,7 +134,7 @@ def _blame_translation(story: Story, host: HostState) -> Blame:
 
 def _blame_route(host: HostState, last: Step, address: str) -> Blame:
     """Say why a lookup ended at a guard, or nowhere, or elsewhere."""
-    file, device = file_of(host), host.wireguard.interface
+    file, device = host_path(host.name), host.wireguard.interface
     if last.by is not None and last.by.path[:1] == ("routes",):
         found = host.routes[int(last.by.path[1])]
         if found.type is RouteType.UNICAST:
@@ -151,18 +150,18 @@ def _blame_route(host: HostState, last: Step, address: str) -> Blame:
 def _blame_peers(world: World, host: HostState, target: NodeName, address: str) -> Blame:
     """Say why no peer has an address that is a member's."""
     if host.name == target:
-        place = Place(file=file_of(host), path=("bridge", "addresses"))
+        place = Place(file=host_path(host.name), path=("bridge", "addresses"))
         return place, f"none is on link with {address}, an address of its own pods"
     groups = world.documents.mesh.peer_groups
     joined = [group for group in host.wireguard.peer_groups if group in groups]
     for group in joined:
         if target in groups[group]:
-            place = Place(file=_MESH, path=("peerGroups", group, target, "allowedIPs"))
+            place = Place(file=MESH_FILE, path=("peerGroups", group, target, "allowedIPs"))
             return place, f"{address}, an address of {target}, is not among these"
     if joined:
-        place = Place(file=_MESH, path=("peerGroups", joined[0]))
+        place = Place(file=MESH_FILE, path=("peerGroups", joined[0]))
         return place, f"{target} is not among these peers"
-    place = Place(file=file_of(host), path=("wireguard", "peerGroups"))
+    place = Place(file=host_path(host.name), path=("wireguard", "peerGroups"))
     return place, f"the mesh has no such peer group, so {host.name} has no peers"
 
 
@@ -177,16 +176,16 @@ def _blame_underlay(world: World, story: Story, target: NodeName, last: Step) ->
         for group, peers in groups.items():
             if (peer := peers.get(name)) is None:
                 continue
-            place = Place(file=_MESH, path=("peerGroups", group, name, "endpoint"))
+            place = Place(file=MESH_FILE, path=("peerGroups", group, name, "endpoint"))
             if peer.endpoint is None:
-                without.append(Place(file=_MESH, path=("peerGroups", group, name)))
+                without.append(Place(file=MESH_FILE, path=("peerGroups", group, name)))
             elif (address := find_endpoint(peer.endpoint)) and world.lax.surroundings.covers(
                 address.first, ipv6=address.ipv6
             ):
                 return place, "is an address of the overlay: the tunnel would lead into itself"
             sharing = sorted(one for one in peers if peers[one].endpoint == peer.endpoint)
             if peer.endpoint is not None and len(sharing) > 1:
-                place = Place(file=_MESH, path=("peerGroups", group, sharing[0], "endpoint"))
+                place = Place(file=MESH_FILE, path=("peerGroups", group, sharing[0], "endpoint"))
                 return place, f"is the endpoint of {sharing[1]} too, and one host can be there"
     if len(without) > 1:
         return without[

@@ -4,7 +4,7 @@ from review.model.packet import Entry, Start
 from review.model.story import Place, Stage, Step, Story
 from review.proof.belongings import find_span
 from review.proof.failures import Failure
-from schemas.document import host_file_name
+from schemas.document import host_path
 from schemas.state import Chain, Hook, HostState, Position, RouteType, Verdict
 from schemas.state import Stage as Table
 from schemas.values import is_ipv6
@@ -19,7 +19,7 @@ def blame_leak(host: HostState, story: Story, failures: tuple[Failure, ...]) -> 
     route = _last_of(story, Stage.ROUTE)
     if route and route.by and route.by.path[:1] == ("routes",):
         return route.by, f"sends the overlay elsewhere: {route.decision}"
-    routes = Place(file=file_of(host), path=("routes",))
+    routes = Place(file=host_path(host.name), path=("routes",))
     if any(failure.flushes for failure in failures):
         if any("unreachable" in failure.name for failure in failures):
             return routes, f"none leads {destination} into {device}"
@@ -60,7 +60,7 @@ def blame_absent(  # noqa: PLR0913, PLR0917 - what is looked for
     chains = host.firewall.ipv6 if ipv6 else host.firewall.ipv4
     numbered = [(index, chain) for index, chain in enumerate(chains) if chain.stage is table]
     able = [each for each in numbered if any(r.verdict is verdict for r in each[1].rules)]
-    file = file_of(host)
+    file = host_path(host.name)
     for index, chain in able:
         path = ("firewall", family, index)
         if hook not in chain.hooks:
@@ -76,11 +76,6 @@ def blame_absent(  # noqa: PLR0913, PLR0917 - what is looked for
     place = Place(file=file, path=("firewall", family) if chains else ("firewall",))
     words = "IPv6" if ipv6 else "IPv4"
     return place, f"no {words} chain at {table} {hook} {deed}"
-
-
-def file_of(host: HostState) -> str:
-    """Return a host's document as it is called inside a state folder."""
-    return f"hosts/{host_file_name(host.name)}"
 
 
 def _last_of(story: Story, stage: Stage, begins: str = "") -> Step | None:

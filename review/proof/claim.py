@@ -41,6 +41,13 @@ class Counterexample(Value, frozen=True, kw_only=True):
     """Ordered pairs of hosts, or hosts, that this one stands for."""
 
 
+class Unfollowed(Value, frozen=True, kw_only=True):
+    """What stands in a document, and does to packets what nobody here knows."""
+
+    place: Place
+    fault: str
+
+
 class Proof(Value, frozen=True, kw_only=True):
     """What was proven, in numbers, and all that contradicts it."""
 
@@ -58,3 +65,5 @@ class Proof(Value, frozen=True, kw_only=True):
     lost: int = 0
     """Ordered pairs of hosts of which something of one does not reach the other."""
     counterexamples: tuple[Counterexample, ...] = ()
+    unfollowed: tuple[Unfollowed, ...] = ()
+    """What the proof cannot speak of. With any of these nothing is proven."""

@@ -24,6 +24,7 @@ from review.proof.failures import without_late_chains
 from review.proof.moment import Moment
 from review.proof.privacy import Protected, find_leak, list_questions
 from review.proof.world import World
+from schemas.document import MESH_FILE
 from schemas.state import Documents, HostState
 from schemas.values import InterfaceName, NodeName
 
@@ -111,7 +112,7 @@ def _blame(documents: Documents, host: HostState, story: Story) -> Blame:
                     if (span := find_span(prefix)) and span.contains(target):
                         path = ("peerGroups", group, name, "allowedIPs", index)
                         fault = "is in no overlay that every host guards by then: grow the overlay"
-                        return Place(file="mesh.json", path=path), f"{fault} first, then move pods"
+                        return Place(file=MESH_FILE, path=path), f"{fault} first, then move pods"
     return blame_leak(host, story, ())
 
 

@@ -7,6 +7,7 @@ from review.proof.classes import HostClass
 from review.proof.identity import find_forgeries
 from review.proof.privacy import find_leaks
 from review.proof.reach import find_losses
+from review.proof.unfollowed import find_unfollowed
 from review.proof.world import World
 from schemas.state import Documents
 from schemas.values import NodeName
@@ -35,6 +36,7 @@ def prove(
         packets=world.packets,
         lost=_count_lost(found),
         counterexamples=found,
+        unfollowed=tuple(find_unfollowed(world.documents)),
     )
 
 

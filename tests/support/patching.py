@@ -11,7 +11,8 @@ import msgspec
 from msgspec import UNSET
 
 from review.changes.delta import Delta
-from review.changes.frame import MESH_FILE, Frame, name_host_file
+from review.changes.frame import Frame
+from schemas.document import MESH_FILE, list_documents
 from schemas.state import Documents
 
 Plain = Any
@@ -24,8 +25,7 @@ Here = list[tuple[Any, Delta]]
 
 def files_of(documents: Documents) -> dict[str, Plain]:
     """Return the documents by file, each as what JSON is made of, defaults included."""
-    files = {name_host_file(name): host for name, host in documents.hosts.items()}
-    return {MESH_FILE: _plain(documents.mesh)} | {n: _plain(host) for n, host in files.items()}
+    return {file: _plain(document) for file, document in list_documents(documents).items()}
 
 
 def patch(frame: Frame, deltas: Iterable[Delta]) -> dict[str, Plain]:

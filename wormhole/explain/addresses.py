@@ -5,10 +5,10 @@ from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any, Final
 
 from review.model.story import Place
+from schemas.document import MESH_FILE
 from schemas.problems import Problems
 from wormhole.explain.asked import Network
 from wormhole.explain.folder import Folder, Steps
-from wormhole.files.statefolder import MESH_FILE
 
 Found = tuple[tuple[str, Place], ...]
 """What a place is to the address, and the place."""

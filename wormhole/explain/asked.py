@@ -7,10 +7,10 @@ from typing import Final
 
 from compiler.origins.registry import may_be_absent
 from review.model.story import Place
+from schemas.document import MESH_FILE
 from schemas.problems import Problems, spell_path
 from schemas.wording import suggest
 from wormhole.explain.folder import Folder, Steps
-from wormhole.files.statefolder import MESH_FILE
 
 Network = IPv4Network | IPv6Network
 

@@ -4,14 +4,12 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from schemas.document import host_file_name, read_raw
+from schemas.document import HOSTS_FOLDER, MESH_FILE, host_path, read_raw
 from schemas.lines import locate
 from schemas.problems import Problems
 from schemas.values import NodeName
 from schemas.wording import suggest
 from wormhole.files.statefolder import (
-    HOSTS_FOLDER,
-    MESH_FILE,
     is_state_folder,
     list_host_files,
     read_document,
@@ -47,7 +45,7 @@ class Folder:
             Problems: it has none.
 
         """
-        file = f"{HOSTS_FOLDER}/{host_file_name(NodeName(node))}"
+        file = host_path(NodeName(node))
         files = self.list_files()
         if file not in files:
             nodes = [name.removeprefix(f"{HOSTS_FOLDER}/").removesuffix(".json") for name in files]

@@ -10,12 +10,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from schemas.document import load_host, load_mesh
+from schemas.document import HOSTS_FOLDER, MESH_FILE, load_host, load_mesh
 from schemas.problems import Problem, Problems
 from schemas.state import Documents, HostState, MeshState, Value
 from wormhole.files.statefolder import (
-    HOSTS_FOLDER,
-    MESH_FILE,
     host_files_of,
     is_state_folder,
     list_host_files,

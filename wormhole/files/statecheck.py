@@ -4,12 +4,11 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from schemas.document import dump, host_file_name, load_host
+from schemas.document import HOSTS_FOLDER, dump, list_documents, load_host
 from schemas.problems import Problems
 from schemas.state import Documents
 from wormhole.files.folder import is_plain_file, read_plain
 from wormhole.files.rendering import Disagreement
-from wormhole.files.statefolder import HOSTS_FOLDER, MESH_FILE
 
 
 def compare_state(folder: Path, documents: Documents) -> Disagreement:
@@ -21,10 +20,7 @@ def compare_state(folder: Path, documents: Documents) -> Disagreement:
         Problems: a file cannot be read.
 
     """
-    wanted = {MESH_FILE: dump(documents.mesh)} | {
-        f"{HOSTS_FOLDER}/{host_file_name(name)}": dump(host)
-        for name, host in documents.hosts.items()
-    }
+    wanted = {name: dump(document) for name, document in list_documents(documents).items()}
     there = {name: folder / name for name in wanted if os.path.lexists(folder / name)}
     return Disagreement(
         differing=tuple(name for name, path in there.items() if read_plain(path) != wanted[name]),

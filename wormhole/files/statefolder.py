@@ -12,15 +12,21 @@ from typing import Final
 from msgspec.structs import replace
 
 from schemas.check import check_host, check_state
-from schemas.document import dump, host_file_name, load_host, load_mesh
+from schemas.document import HOSTS_FOLDER as HOSTS_FOLDER  # noqa: PLC0414 - the agent asks here
+from schemas.document import MESH_FILE as MESH_FILE  # noqa: PLC0414 - as above
+from schemas.document import (
+    dump,
+    host_file_name,
+    host_path,
+    load_host,
+    load_mesh,
+)
 from schemas.problems import Problem, Problems
 from schemas.resolve import resolve
 from schemas.state import Documents, HostState, MeshState, ResolvedHost, Value
 from schemas.values import NodeName
 from wormhole.files.folder import Folder, explain_os_errors, is_plain_file, read_plain
 
-MESH_FILE: Final = "mesh.json"
-HOSTS_FOLDER: Final = "hosts"
 _SHOWN_HOSTS: Final = 5
 
 
@@ -59,7 +65,7 @@ def read_host(folder: Path, name: str) -> HostState:
         Problems: it is missing, unreadable, invalid, or another host's.
 
     """
-    path = folder / HOSTS_FOLDER / host_file_name(NodeName(name))
+    path = folder / host_path(NodeName(name))
     host = load_host(read_document(path), str(path))
     if host.name != name:
         rule = f"the file of host {name!r} holds another host's document"

@@ -7,12 +7,11 @@ from typing import Final
 
 from review.changes.compare import compare
 from review.changes.review import Review
-from schemas.document import host_file_name, load_host
+from schemas.document import HOSTS_FOLDER, MESH_FILE, list_documents, load_host
 from schemas.problems import Problem, Problems
 from schemas.state import Documents, Value
 from wormhole.files.rendering import is_rendering, name_files
 from wormhole.files.review_sources import Reader
-from wormhole.files.statefolder import HOSTS_FOLDER, MESH_FILE
 from wormhole.git.commit import Commit, commit_files, find_changes
 from wormhole.git.message import Occasion, write_message
 from wormhole.git.repository import Repository, find_repository, refuse_ignored
@@ -136,8 +135,7 @@ def _read_committed(target: Target) -> Documents | None:
 
 def _name_all(target: Target, documents: Documents, rendered: Iterable[str]) -> tuple[str, ...]:
     """Return every file that belongs to what is committed, from the top."""
-    hosts = (f"{HOSTS_FOLDER}/{host_file_name(name)}" for name in documents.hosts)
-    state = [_join(target.state, name) for name in (MESH_FILE, *hosts)]
+    state = [_join(target.state, name) for name in list_documents(documents)]
     return (*state, *(_join(target.rendered or "", name) for name in rendered))
 
 

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from review.model.packet import Packet, Protocol
 from review.model.story import Place, Story
-from review.proof.claim import Claim, Counterexample, Proof
+from review.proof.claim import Claim, Counterexample, Proof, Unfollowed
+from schemas.document import HOSTS_FOLDER, MESH_FILE
 from schemas.problems import Problem, spell_path
-from wormhole.files.statefolder import HOSTS_FOLDER, MESH_FILE
 from wormhole.formats.finding import Finding, Rule, Severity
 from wormhole.formats.rules import build_finding, list_rules
 from wormhole.proof.places import Places
@@ -23,6 +23,9 @@ _RULES: Final = (
     Rule(id=Claim.PRIVACY, summary="No packet for the overlay leaves a host in clear"),
     Rule(id=Claim.IDENTITY, summary="Nobody speaks in another's name"),
     Rule(id=Claim.REACH, summary="Every pod and every host reaches every pod, through the tunnel"),
+    _UNFOLLOWED := Rule(
+        id="cannot-be-followed", summary="What documents say of packets can be followed"
+    ),
 )
 _Topics = tuple[tuple[str, str], ...]
 
@@ -61,6 +64,7 @@ def list_findings(
         same = [each for each in left if _is_about(each, place)]
         left = [each for each in left if each not in same]
         findings.append(_tell(examples, same, places))
+    findings += [_tell_unfollowed(each, places) for each in proof.unfollowed]
     for problem in left:
         finding = build_finding(problem, Severity.ERROR)
         findings.append(_with_line(finding, problem, places))
@@ -76,11 +80,24 @@ def _gather(examples: Sequence[Counterexample]) -> list[list[Counterexample]]:
     return list(by_place.values())
 
 
+def _tell_unfollowed(odd: Unfollowed, places: Places) -> Finding:
+    return Finding(
+        severity=Severity.ERROR,
+        file=places.file_of(odd.place.file),
+        line=places.line_of(odd.place),
+        rule=_UNFOLLOWED.id,
+        message=f"{_spell_subject(odd.place, places)}: {odd.fault}",
+    )
+
+
+def _spell_subject(place: Place, places: Places) -> str:
+    path, value = spell_path(place.path), places.value_of(place)
+    return " ".join(part for part in (path, repr(value) if value else "") if part)
+
+
 def _tell(examples: Sequence[Counterexample], same: Sequence[Problem], places: Places) -> Finding:
     worst = examples[0]
-    path = spell_path(worst.place.path)
-    value = places.value_of(worst.place)
-    subject = " ".join(part for part in (path, repr(value) if value else "") if part)
+    subject = _spell_subject(worst.place, places)
     return Finding(
         severity=Severity.ERROR,
         file=places.file_of(worst.place.file),

@@ -7,12 +7,12 @@ from typing import Any, Final
 from msgspec import to_builtins
 
 from review.model.story import Place
-from schemas.document import dump, host_file_name
+from schemas.document import dump, list_documents
 from schemas.lines import locate
 from schemas.problems import spell_path
 from schemas.state import Documents
 from schemas.wording import show
-from wormhole.files.statefolder import HOSTS_FOLDER, MESH_FILE, is_state_folder, read_document
+from wormhole.files.statefolder import is_state_folder, read_document
 
 _Steps = tuple[str | int, ...]
 
@@ -23,7 +23,7 @@ class Places:
     def __init__(self, state: str, documents: Documents) -> None:
         folder = Path(state)
         self._prefix = folder if is_state_folder(folder) else None
-        self._documents: Final = documents
+        self._documents: Final = list_documents(documents)
         self._values: dict[str, Any] = {}
         self._lines: dict[str, Mapping[_Steps, int]] = {}
 
@@ -46,7 +46,7 @@ class Places:
     def _read_lines(self, file: str) -> Mapping[_Steps, int]:
         if file not in self._lines:
             content = (
-                dump(_document_of(self._documents, file))
+                dump(self._documents[file])
                 if self._prefix is None
                 else read_document(self._prefix / file)
             )
@@ -56,7 +56,7 @@ class Places:
     def value_of(self, place: Place) -> str:
         """Return what stands there; empty for a list, a mapping, and for what is not there."""
         if place.file not in self._values:
-            self._values[place.file] = to_builtins(_document_of(self._documents, place.file))
+            self._values[place.file] = to_builtins(self._documents[place.file])
         value = self._values[place.file]
         for step in place.path:
             try:
@@ -64,10 +64,3 @@ class Places:
             except (KeyError, IndexError, TypeError):
                 return ""
         return "" if isinstance(value, dict | list | tuple) else show(value)
-
-
-def _document_of(documents: Documents, file: str) -> Any:  # noqa: ANN401 - either kind
-    if file == MESH_FILE:
-        return documents.mesh
-    names = {f"{HOSTS_FOLDER}/{host_file_name(name)}": name for name in documents.hosts}
-    return documents.hosts[names[file]]
