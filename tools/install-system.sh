@@ -54,14 +54,14 @@ vm virtiofsd|qemu-system-common test -x /usr/libexec/virtiofsd -o -x /usr/lib/qe
 TABLE
 }
 
-groups=$(wanted | cut -d ' ' -f 1 | sort -u | xargs)
+mapfile -t groups < <(wanted | cut -d " " -f 1 | sort -u)
 for group in "$@"; do
-  [[ " $groups " == *" $group "* ]] ||
-    { echo "install-system: no group \"$group\"; there are $groups" >&2 && exit 2; }
+  [[ " ${groups[*]} " == *" $group "* ]] ||
+    { echo "install-system: no group \"$group\"; there are ${groups[*]}" >&2 && exit 2; }
 done
 missing=()
 while read -r group package probe; do
-  [[ " ${*:-$groups} " == *" $group "* ]] || continue
+  [[ " ${*:-${groups[*]}} " == *" $group "* ]] || continue
   eval "$probe" >/dev/null 2>&1 || missing+=("$package")
 done < <(wanted)
 
