@@ -46,6 +46,8 @@ class Unfollowed(Value, frozen=True, kw_only=True):
 
     place: Place
     fault: str
+    hosts: int = 1
+    """How many hosts it stands for."""
 
 
 class Proof(Value, frozen=True, kw_only=True):

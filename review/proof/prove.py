@@ -36,7 +36,7 @@ def prove(
         packets=world.packets,
         lost=_count_lost(found),
         counterexamples=found,
-        unfollowed=tuple(find_unfollowed(world.documents)),
+        unfollowed=tuple(find_unfollowed(world)),
     )
 
 

@@ -81,12 +81,14 @@ def _gather(examples: Sequence[Counterexample]) -> list[list[Counterexample]]:
 
 
 def _tell_unfollowed(odd: Unfollowed, places: Places) -> Finding:
+    others = odd.hosts - 1
+    like = f" ({count(others, 'more host')} like it)" if others else ""
     return Finding(
         severity=Severity.ERROR,
         file=places.file_of(odd.place.file),
         line=places.line_of(odd.place),
         rule=_UNFOLLOWED.id,
-        message=f"{_spell_subject(odd.place, places)}: {odd.fault}",
+        message=f"{_spell_subject(odd.place, places)}: {odd.fault}{like}",
     )
 
 

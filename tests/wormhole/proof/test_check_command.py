@@ -137,3 +137,23 @@ def test_findings_are_written_for_services(form: str, wormhole: Wormhole, tmp_pa
     seed({"edits": {"hosts/node-b.json": [edit]}}, tmp_path / "state")
     code, out, _ = wormhole("check", "state", "--format", form)
     assert (code, "hosts/node-b.json" in out) == (1, True)
+
+
+def test_of_no_host_nothing_is_proven(wormhole: Wormhole, tmp_path: Path) -> None:
+    (tmp_path / "state" / "hosts").mkdir(parents=True)
+    mesh = '{"apiVersion": "wormhole.dev/v1alpha1", "kind": "MeshState", "name": "demo",'
+    (tmp_path / "state" / "mesh.json").write_text(f'{mesh} "peerGroups": {{}}}}\n')
+    code, out, err = wormhole("check", "state")
+    told = "error: state/mesh.json:1: peerGroups: there is no host, so there is nothing to prove\n"
+    assert (1, told) == (code, err)
+    assert out.startswith("not proven: mesh demo: 1 fault; ")
+
+
+def test_what_cannot_be_followed_is_a_finding(wormhole: Wormhole, tmp_path: Path) -> None:
+    edit = {"op": "add", "path": "/cni/config/plugins/0/vlan", "value": 7}
+    edits = {f"hosts/node-{letter}.json": [edit] for letter in "bc"}
+    seed({"edits": edits}, tmp_path / "state")
+    code, out, err = wormhole("check", "state")
+    told = "what this does to pods is not known here (1 more host like it)"
+    assert err == f"error: state/hosts/node-b.json:53: cni.config.plugins[0].vlan '7': {told}\n"
+    assert (code, out.startswith("not proven: mesh demo: 1 fault; ")) == (1, True)
