@@ -5,10 +5,10 @@ import gc
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from wormhole import __version__
-from wormhole.commands import COMMANDS, OVERVIEW
+from wormhole.commands import COMMANDS, describe_commands, load_command
 from wormhole.console import ColorMode, err, out
 from wormhole.debuglog import log_changes
 from wormhole.exit import Exit
@@ -35,9 +35,9 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 def _run_command(argv: Sequence[str]) -> int:
     if not argv:
-        out(OVERVIEW)
+        out(describe_commands())
         return Exit.OK
-    parser = build_parser()
+    parser = build_parser(argv[:1] if argv[0] in COMMANDS else COMMANDS)
     try:
         arguments = parser.parse_args(argv)
     except SystemExit as ended:  # how argparse says "done" (0) and "not like that" (2)
@@ -48,7 +48,7 @@ def _run_command(argv: Sequence[str]) -> int:
         err("wormhole: name a command; 'wormhole' alone shows them all")
         return Exit.INPUT
     with log_changes():
-        return COMMANDS[command].run(arguments)
+        return load_command(command).run(arguments)
 
 
 class _CommandParser(argparse.ArgumentParser):
@@ -63,8 +63,8 @@ class _CommandParser(argparse.ArgumentParser):
         return known, unknown
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Build the parser of the whole command line, in the order of the work."""
+def build_parser(names: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
+    """Build the parser of the command line, with these commands; usually one is all it takes."""
     parser = argparse.ArgumentParser(
         prog="wormhole",
         description="Compile a Kubernetes inventory into an encrypted overlay; converge hosts.",
@@ -79,7 +79,8 @@ def build_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(
         dest="command", metavar="COMMAND", title="commands", parser_class=_CommandParser
     )
-    for name, command in COMMANDS.items():
+    for name in names:
+        command = load_command(name)
         subparser = subparsers.add_parser(
             name, help=command.SUMMARY, description=command.DESCRIPTION, allow_abbrev=False
         )

@@ -9,7 +9,7 @@ import pytest
 from pages import PAGES, ROOT, shell_lines, spans
 
 from wormhole.__main__ import build_parser
-from wormhole.commands import COMMANDS
+from wormhole.commands import COMMANDS, load_command
 
 SYNOPSIS = re.compile(r"[\[\]|…]|\.\.\.")
 """What no shell would take: a line that says what a command takes in general."""
@@ -65,7 +65,7 @@ def test_a_synopsis_names_options_that_there_are(page: str, line: str) -> None:
     name = line.split(maxsplit=1)[0]
     assert name in COMMANDS, page
     parser = argparse.ArgumentParser(prog=name)
-    COMMANDS[name].configure(parser)
+    load_command(name).configure(parser)
     known = {*re.findall(r"--?[a-z][a-z-]*", parser.format_help())}
     assert {*re.findall(r"(?<![\w-])--?[a-z][a-z-]*", line)} - known == set(), page
 

@@ -11,7 +11,7 @@ from commandline import MESH, OTHER_KEY, spell_node
 
 from wormhole import __version__
 from wormhole.__main__ import build_parser, run
-from wormhole.commands import COMMANDS, OVERVIEW
+from wormhole.commands import COMMANDS, describe_commands
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,8 +28,8 @@ def start(*arguments: str, code: str = "", **options: object) -> subprocess.Comp
 
 
 def test_alone_it_shows_the_work_in_order(capsys: pytest.CaptureFixture[str]) -> None:
-    assert (run([]), *capsys.readouterr()) == (0, OVERVIEW + "\n", "")
-    places = [OVERVIEW.index(f"\n  {name} ") for name in COMMANDS]
+    assert (run([]), *capsys.readouterr()) == (0, describe_commands() + "\n", "")
+    places = [describe_commands().index(f"\n  {name} ") for name in COMMANDS]
     assert sorted(places) == places
 
 
@@ -115,6 +115,8 @@ def test_validating_a_small_file_imports_nothing_that_it_does_not_use(tmp_path: 
     verdict, modules = start("validate", str(tmp_path / "mesh.yaml"), code=code).stdout.splitlines()
     assert verdict == "ok: inventory: mesh demo, 1 node, 0 warnings"
     assert set(modules.split()) & HEAVY == set()
+    commands = [name for name in modules.split() if name.startswith("wormhole.commands.")]
+    assert commands == ["wormhole.commands.validate"]
 
 
 def test_output_that_nobody_reads_any_more_ends_quietly() -> None:

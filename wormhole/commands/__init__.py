@@ -1,32 +1,8 @@
-"""The commands, in the order of the work. Adding one adds a module here and a line below."""
+"""The commands, in the order of the work. Adding one adds a module here and its name below."""
 
 import argparse
-from collections.abc import Mapping
-from typing import Final, Protocol
-
-from wormhole.commands import (
-    agent,
-    apply,
-    check,
-    confirm,
-    destroy,
-    diff,
-    explain,
-    graph,
-    install_cni,
-    inventory,
-    keygen,
-    plan,
-    psk,
-    render,
-    report,
-    schema,
-    show,
-    status,
-    trace,
-    validate,
-)
-from wormhole.commands import compile as compile_documents
+from importlib import import_module
+from typing import Final, Protocol, cast
 
 
 class Command(Protocol):
@@ -43,30 +19,6 @@ class Command(Protocol):
     def run(self, arguments: argparse.Namespace) -> int:
         """Do the work; return an exit code. Exceptions are explained by the caller."""
 
-
-COMMANDS: Final[Mapping[str, Command]] = {
-    "keygen": keygen,
-    "install-cni": install_cni,
-    "validate": validate,
-    "compile": compile_documents,
-    "show": show,
-    "render": render,
-    "diff": diff,
-    "check": check,
-    "trace": trace,
-    "explain": explain,
-    "graph": graph,
-    "report": report,
-    "schema": schema,
-    "plan": plan,
-    "apply": apply,
-    "confirm": confirm,
-    "status": status,
-    "destroy": destroy,
-    "agent": agent,
-    "psk": psk,
-    "inventory": inventory,
-}
 
 _GROUPS: Final = (
     ("On each host, once", ("keygen", "install-cni")),
@@ -91,18 +43,30 @@ _GROUPS: Final = (
 )
 
 
-def _list_commands() -> str:
-    return "\n\n".join(
-        f"{title}:\n" + "\n".join(f"  {name:<13}{COMMANDS[name].SUMMARY}" for name in names)
-        for title, names in _GROUPS
-    )
+COMMANDS: Final = tuple(name for _, names in _GROUPS for name in names)
 
 
-OVERVIEW: Final = f"""\
+def load_command(name: str) -> Command:
+    """Import a command's module; importing all of them would take longer than most commands run."""
+    module = import_module(f"{__name__}.{name.replace('-', '_')}")
+    return cast("Command", module)
+
+
+def describe_commands() -> str:
+    """Return what ``wormhole`` alone says."""
+    return _OVERVIEW.format(commands="\n\n".join(_list(title, names) for title, names in _GROUPS))
+
+
+def _list(title: str, names: tuple[str, ...]) -> str:
+    lines = (f"  {name:<13}{load_command(name).SUMMARY}" for name in names)
+    return f"{title}:\n" + "\n".join(lines)
+
+
+_OVERVIEW: Final = """\
 wormhole compiles a Kubernetes inventory into an encrypted WireGuard overlay, as documents that
 can be read and reviewed, and converges hosts to them.
 
-{_list_commands()}
+{commands}
 
 For example:
   wormhole keygen --node node-a --endpoint 192.0.2.1 > inventory/node-a.yaml
