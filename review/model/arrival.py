@@ -44,6 +44,14 @@ def refuse(machine: Machine, flight: Flight, device: InterfaceName) -> Fate | No
     return None
 
 
+def find_special(number: int, *, ipv6: bool) -> str:
+    """Say what an address is that leads to no single host elsewhere; empty for any other."""
+    for prefix, what in (*_MARTIAN_DESTINATIONS[ipv6], *_NOBODY[ipv6]):
+        if prefix.first <= number <= prefix.last:
+            return what
+    return ""
+
+
 def validate_source(
     machine: Machine, flight: Flight, device: InterfaceName, around: Surroundings
 ) -> Fate | None:
@@ -92,6 +100,11 @@ def _drop(machine: Machine, flight: Flight, decision: str) -> Fate:
 _IPV4_MULTICAST, _IPV6_MULTICAST = _prefix("224.0.0.0/4"), _prefix("ff00::/8")
 _LIMITED_BROADCAST = _prefix("255.255.255.255/32").first
 _LINK_LOCAL = _prefix("fe80::/10")
+_NOBODY = (
+    ((_IPV4_MULTICAST, "multicast"), (_prefix("255.255.255.255/32"), "broadcast")),
+    ((_IPV6_MULTICAST, "multicast"), (_LINK_LOCAL, "link-local")),
+)
+"""A link-local address says nothing without a device, which an endpoint has no word for."""
 
 
 def is_link_local(number: int, *, ipv6: bool) -> bool:

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from review.model.arrival import find_special
 from review.model.flight import Devices, Flight
 from review.model.hooks import pass_hook
 from review.model.machine import UNDERLAY, UNKNOWN, Machine
@@ -129,24 +130,32 @@ def _find_path(
 def _try_way(network: Network, machine: Machine, reach: Reach, there: Machine) -> _Failure | None:
     """Return why ciphertext for an endpoint does not arrive at a host; None when it does."""
     address = spell_address(reach.address, ipv6=reach.ipv6)
+    known = machine.peers.peers.get(there.name)
+    endpoint = known.at("endpoint") if known else None
+    if what := find_special(reach.address, ipv6=reach.ipv6):
+        return _Failure(f"lost: {address} is a {what} address, where nobody is reached", endpoint)
+    own = machine.own[reach.ipv6].get(reach.address)
+    if own is not None and own.place is not None:
+        return _Failure(f"lost: it goes to {address}, which is {machine.name}'s own", own.place)
     at = network.whereabouts.get((reach.ipv6, reach.address), ())
     if there.name not in at:
         who = f"that is {at[0]}" if at else "nobody is there"
         why = f"lost: it goes to {address}, and {who}"
-        known = machine.peers.peers.get(there.name)
-        return _Failure(why, known.at("endpoint") if known else None)
+        return _Failure(why, endpoint)
     rivals = [name for name in at if name != there.name and _is_reached_at(network, name, reach)]
     if rivals:
         why = f"lost: it goes to {address}, port {reach.port}, and so does {rivals[0]}'s"
-        known = machine.peers.peers.get(there.name)
-        return _Failure(why, known.at("endpoint") if known else None)
+        return _Failure(why, endpoint)
     if there.listen_port != reach.port:
         why = f"lost: it goes to port {reach.port}, and {there.name} listens on {there.listen_port}"
         return _Failure(why, there.at("wireguard", "listenPort"))
     way = find_way_to(machine, reach.address, ipv6=reach.ipv6)
-    if way is None or way.device in {None, machine.tunnel}:
+    if way is None or way.device != UNDERLAY:
         # ``send4`` in socket.c refuses its own device with ELOOP.
-        why = f"lost: the route to {address}, an endpoint, leads into the overlay"
+        leads = (
+            f"to {machine.bridge}" if way and way.device == machine.bridge else "into the overlay"
+        )
+        why = f"lost: the route to {address}, an endpoint, leads {leads}"
         return _Failure(why, way.place if way else None)
     return _filter_outer(network, machine, reach, there)
 

@@ -156,7 +156,10 @@ class _Places:
         self._known: dict[str, str] = {}
 
     def substitute(self, match: re.Match[str]) -> str:
-        """Return ``"<0+1/24>"`` for the second address of the first prefix; others as they are."""
+        """Return ``<0+1/24>`` for the second address of the first prefix; others as they are.
+
+        Without quotes it is nothing that JSON has, so no document can say it of itself.
+        """
         token = match[0]
         if token not in self._known:
             self._known[token] = self._find(token)
@@ -168,7 +171,7 @@ class _Places:
         for number, prefix in enumerate(self._prefixes):
             if span and address and prefix.contains(span):
                 length = text.partition("/")[2]
-                return f'"<{number}+{address.first - prefix.first}/{length}>"'
+                return f"<{number}+{address.first - prefix.first}/{length}>"
         return token
 
 

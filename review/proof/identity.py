@@ -6,15 +6,20 @@ from any address of its own host's pod CIDRs.
 """
 
 from collections.abc import Iterator
+from itertools import product
+
+from msgspec.structs import replace
 
 from review.model.network import Network, replace_machines
-from review.model.packet import Entry, Packet, Start
+from review.model.numbers import spell_address
+from review.model.packet import Entry, Start
 from review.model.story import Fate, Story
+from review.proof.atlas import whole_space
 from review.proof.belongings import Member, find_span
 from review.proof.blamechains import blame_forgery
 from review.proof.claim import Claim, Counterexample
 from review.proof.failures import without_late_chains
-from review.proof.world import World, own_addresses
+from review.proof.world import World, list_aims, list_kinds, make_atlas, own_addresses
 from schemas.state import Value
 from schemas.values import NodeName
 
@@ -70,12 +75,15 @@ def _list_local(world: World, name: NodeName) -> Iterator[Forgery]:
 
 def _find(world: World, network: Network, forgery: Forgery, pairs: int) -> Iterator[Counterexample]:
     told = set()
+    kinds = list_kinds(world.documents.hosts.values())
     for ipv6 in world.families:
-        for source in _list_names(world, forgery, ipv6=ipv6):
-            for target in _list_targets(world, forgery.start.host, ipv6=ipv6):
+        names = _list_names(world, forgery, ipv6=ipv6)
+        targets = dict.fromkeys(_list_targets(world, forgery.start.host, ipv6=ipv6))
+        for kind, source in product(kinds, names):
+            for target in targets:
                 if source == target:
                     continue
-                packet = Packet(source=source, destination=target)
+                packet = replace(kind, source=source, destination=target)
                 story = world.walk(network, packet, forgery.start)
                 if story.fate not in _ACCEPTED or _is_among_neighbours(forgery, story):
                     continue
@@ -116,6 +124,11 @@ def _list_targets(world: World, name: NodeName, *, ipv6: bool) -> Iterator[str]:
             if other != name:
                 yield from world.pods_of(world.lax.machines[other], ipv6=ipv6)[:1]
     yield _OUTSIDE[ipv6]
+    # And whoever a rule of the host's makes a difference for, the host's own endpoint first.
+    if here.reach is not None and here.reach.ipv6 is ipv6:
+        yield spell_address(here.reach.address, ipv6=ipv6)
+    aims = make_atlas(list_aims(world.documents.hosts[name]))
+    yield from world.spell(aims.pick(whole_space(ipv6=ipv6)), ipv6=ipv6)
 
 
 def _is_among_neighbours(forgery: Forgery, story: Story) -> bool:

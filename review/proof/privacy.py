@@ -20,12 +20,19 @@ from review.model.machine import Machine
 from review.model.numbers import spell_address
 from review.model.packet import Entry, Packet, Start
 from review.model.story import Fate, Place, Story
-from review.proof.atlas import Atlas, whole_space
-from review.proof.belongings import Span, list_spans
+from review.proof.atlas import whole_space
+from review.proof.belongings import Span
 from review.proof.blamechains import blame_leak
 from review.proof.claim import Claim, Counterexample
 from review.proof.failures import Failure, list_failures, without_late_chains
-from review.proof.world import World, own_addresses, pods_of
+from review.proof.world import (
+    World,
+    list_aims,
+    list_kinds,
+    make_atlas,
+    own_addresses,
+    pods_of,
+)
 from schemas.state import HostState
 from schemas.values import NodeName
 
@@ -65,16 +72,17 @@ def list_questions(
     rules = [rule for chain in (*host.firewall.ipv4, *host.firewall.ipv6) for rule in chain.rules]
     own = [*host.bridge.addresses, *host.wireguard.addresses]
     routes = [route.destination for route in host.routes]
-    sources = _make_atlas([*own, *(rule.source for rule in rules)])
-    targets = _make_atlas([*own, *routes, *(rule.destination for rule in rules)])
+    sources = make_atlas([*own, *(rule.source for rule in rules)])
+    targets = make_atlas([*own, *routes, *list_aims(host)])
+    kinds = list_kinds([host])
     asked: list[Question] = []
     for ipv6, spans in protected.items():
         aims = _spell(targets.pick(*spans), ipv6=ipv6)
         names = _spell(sources.pick(whole_space(ipv6=ipv6)), ipv6=ipv6)
         for start, given in _list_senders(machine, names, peer, ipv6=ipv6):
             asked += [
-                (Packet(source=source, destination=aim), start)
-                for source, aim in product(dict.fromkeys(given), aims)
+                (replace(kind, source=source, destination=aim), start)
+                for source, aim, kind in product(dict.fromkeys(given), aims, kinds)
                 if source != aim
             ]
     return tuple(asked)
@@ -94,10 +102,6 @@ def _list_senders(
 
 def _spell(numbers: Iterable[int], *, ipv6: bool) -> tuple[str, ...]:
     return tuple(spell_address(number, ipv6=ipv6) for number in numbers)
-
-
-def _make_atlas(texts: Iterable[str | None]) -> Atlas:
-    return Atlas(span for text in texts if text for span in list_spans(text))
 
 
 def find_leak(world: World, machine: Machine, questions: Iterable[Question]) -> Story | None:

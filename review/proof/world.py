@@ -11,14 +11,14 @@ from msgspec.structs import replace
 from review.model.machine import UNKNOWN, Machine, Scope
 from review.model.network import Network, build_network
 from review.model.numbers import Range, read_address, spell_address
-from review.model.packet import Packet, Start
+from review.model.packet import Packet, Protocol, Start
 from review.model.story import Story
 from review.model.surroundings import Surroundings
 from review.model.walk import walk
 from review.proof.atlas import FAMILIES, Atlas, whole_space
 from review.proof.belongings import Span, find_span, list_members, list_spans
 from review.proof.classes import ADDRESS, HostClass, reduce_documents, sort_into_classes
-from schemas.state import Documents, Verdict
+from schemas.state import Documents, HostState, Verdict
 from schemas.values import NodeName
 
 STRICT: Final = Surroundings(
@@ -79,8 +79,11 @@ class World:
 
     @cached_property
     def families(self) -> tuple[bool, ...]:
-        """The families that the overlay uses, by whether they are IPv6."""
-        return tuple(ipv6 for ipv6 in FAMILIES if self.lax.surroundings.overlay[ipv6])
+        """The families that the overlay uses, or pods have, by whether they are IPv6."""
+        machines = self.lax.machines.values()
+        pods = {each.addresses.ipv6 for machine in machines for each in machine.pods.ranges}
+        overlay = self.lax.surroundings.overlay
+        return tuple(ipv6 for ipv6 in FAMILIES if overlay[ipv6] or ipv6 in pods)
 
     @cached_property
     def hosts(self) -> tuple[HostClass, ...]:
@@ -136,6 +139,27 @@ class World:
     def _pick(self, spans: Iterable[Span], *, ipv6: bool) -> tuple[str, ...]:
         mine = [span for span in spans if span.ipv6 is ipv6 and span.first <= span.last]
         return self.spell(self.atlas.pick(*mine), ipv6=ipv6)
+
+
+def list_kinds(hosts: Iterable[HostState]) -> tuple[Packet, ...]:
+    """Return packets that rules tell apart, their ends left open: two where some ask for TCP."""
+    chains = (chain for host in hosts for chain in (*host.firewall.ipv4, *host.firewall.ipv6))
+    rules = (rule for chain in chains for rule in chain.rules)
+    plain = Packet(source="", destination="")
+    if not any(rule.tcp_syn and rule.verdict is not Verdict.CLAMP_MSS for rule in rules):
+        return (plain,)
+    return plain, replace(plain, protocol=Protocol.TCP, tcp_syn=True)
+
+
+def list_aims(host: HostState) -> Iterator[str | None]:
+    """Yield the destinations that the rules of a host tell apart."""
+    for chain in (*host.firewall.ipv4, *host.firewall.ipv6):
+        yield from (rule.destination for rule in chain.rules)
+
+
+def make_atlas(texts: Iterable[str | None]) -> Atlas:
+    """Cut the address space at the ends of what some texts speak of."""
+    return Atlas(span for text in texts if text for span in list_spans(text))
 
 
 def _span_of(prefix: Range) -> Span:
