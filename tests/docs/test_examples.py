@@ -1,12 +1,12 @@
 """The YAML in the documentation is what a cluster takes."""
 
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from kustomizing import kustomize, why_not
 from pages import PAGES, ROOT, blocks
 
 from schemas.validate import violations
@@ -42,14 +42,11 @@ def site(tmp_path: Path) -> Path:
 def build(site: Path, document: dict[str, Any]) -> dict[str, Any]:
     """Return the DaemonSet's pod that a kustomization comes to."""
     (site / "kustomization.yaml").write_text(yaml.safe_dump(document))
-    command = ("kubectl", "kustomize", str(site))
-    done = subprocess.run(command, capture_output=True, check=False, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
-    [found] = [each for each in yaml.safe_load_all(done.stdout) if each["kind"] == "DaemonSet"]
+    [found] = [each for each in kustomize(site) if each["kind"] == "DaemonSet"]
     return dict(found["spec"]["template"]["spec"])
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="no kubectl, which builds them")
+@pytest.mark.skipif(why_not() != "", reason=why_not())
 @pytest.mark.parametrize(("page", "document"), KUSTOMIZATIONS)
 def test_a_kustomization_changes_what_it_says(
     page: str, document: dict[str, Any], site: Path
@@ -59,7 +56,7 @@ def test_a_kustomization_changes_what_it_says(
     assert pod != plain, page
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="no kubectl, which builds them")
+@pytest.mark.skipif(why_not() != "", reason=why_not())
 def test_on_k3s_only_the_folders_differ(site: Path) -> None:
     [document] = [each for _, each in KUSTOMIZATIONS if "k3s" in str(each)]
     pod = build(site, document)
