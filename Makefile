@@ -8,6 +8,7 @@ CACHE ?= .cache
 PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 BIN := $(VENV)/bin
+PROGRAM := $(VENV)/.program
 INSTALLED := $(VENV)/.installed
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
@@ -21,7 +22,7 @@ help: ## List what can be made
 .PHONY: demo
 demo: ## Show the whole story with three hosts in network namespaces (root; else its offline half)
 	@tools/install-system.sh base lab
-	@$(MAKE) -s $(INSTALLED)
+	@$(MAKE) -s $(PROGRAM)
 	@PATH="$(abspath $(BIN)):$$PATH:/usr/sbin:/sbin" $(BIN)/python tools/demo.py
 
 # KUBEBUILDER_ASSETS names a folder with kube-apiserver (and etcd, unless it is installed), as for
@@ -100,11 +101,19 @@ kernel: system
 mermaid:
 	@tools/fetch-mermaid.sh
 
-$(INSTALLED): pyproject.toml
+# The program alone, which the demo is made with; what develops it is half of all there is to fetch.
+$(PROGRAM): pyproject.toml
 	@tools/install-system.sh base
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "no $(PYTHON) here; Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and \
 	  f"Python 3.11 or newer is needed, $(PYTHON) is {v.major}.{v.minor}: make PYTHON=python3.12 ...")'
 	@echo "making the Python environment in $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(INSTALLED): $(PROGRAM)
+	@echo "adding what the checks and tests need to $(VENV)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
