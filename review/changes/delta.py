@@ -150,6 +150,8 @@ def _identify(item: object) -> object:
             return item.destination, item.metric, item.type
         case dict():
             return next((f"{name}={item[name]}" for name in _NAMES if name in item), "object")
+        case [{"subnet": str(subnet)}, *_]:  # a range set of host-local: a pod's IP family
+            return f"IPv{6 if ':' in subnet else 4}"
         case list():
             return "list"
         case bool() | int() | float():

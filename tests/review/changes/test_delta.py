@@ -49,3 +49,10 @@ def test_objects_of_a_list_are_matched_by_what_they_are() -> None:
         Delta("f", ("config", "plugins", 0), UNSET, {"type": "z"}),
         Delta("f", ("config", "plugins", 0, "mtu"), 1, 2),
     ]
+
+
+def test_the_ranges_of_an_ip_family_are_compared_with_those_of_the_same() -> None:
+    ipv4, ipv6 = [{"subnet": "10.244.1.0/24"}], [{"subnet": "fd00:244:1::/64"}]
+    before, after = configured({"ranges": [ipv4, ipv6]}), configured({"ranges": [ipv6]})
+
+    assert [*find_deltas("f", before, after)] == [Delta("f", ("config", "ranges", 0), ipv4, UNSET)]
