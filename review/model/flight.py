@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from review.model.numbers import read_address, spell_address
 from review.model.packet import Packet, Protocol
 from review.model.story import Place, Stage, Step
@@ -68,16 +70,8 @@ class Flight:
         """Return the packet as it is now."""
         packet = self.packet
         source = packet.source if self.unbound and not self.source else self.spell(self.source)
-        return Packet(
-            source=source,
-            destination=self.spell(self.destination),
-            protocol=packet.protocol,
-            source_port=packet.source_port,
-            destination_port=packet.destination_port,
-            tcp_syn=packet.tcp_syn,
-            size=self.size,
-            dont_fragment=packet.dont_fragment,
-        )
+        destination = self.spell(self.destination)
+        return replace(packet, source=source, destination=destination, size=self.size)
 
     def steps(self) -> tuple[Step, ...]:
         """Return what was decided."""

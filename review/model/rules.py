@@ -96,13 +96,13 @@ def hang_chains(chains: tuple[Chain, ...], *, ipv6: bool) -> Hooked:
     }
 
 
-def drop_chains(hooked: Hooked, names: frozenset[str]) -> Hooked:
-    """Return what hangs there without the chains of these names."""
+def drop_chain(hooked: Hooked, name: str) -> Hooked:
+    """Return what hangs there without the chain of this name."""
     return {
         hook: tuple(
             (table, kept)
             for table, chains in tables
-            if (kept := tuple(chain for chain in chains if chain.name not in names))
+            if (kept := tuple(chain for chain in chains if chain.name != name))
         )
         for hook, tables in hooked.items()
     }

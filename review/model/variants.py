@@ -3,10 +3,9 @@
 from msgspec.structs import replace
 
 from review.model.machine import Link, Machine, with_routing
-from review.model.numbers import read_prefix
 from review.model.peers import NO_PEERS
-from review.model.rules import Hooked, drop_chains
-from schemas.values import InterfaceName, NodeName, Prefix
+from review.model.rules import Hooked, drop_chain
+from schemas.values import InterfaceName, NodeName
 
 _NO_CHAINS: tuple[Hooked, Hooked] = ({}, {})
 
@@ -55,24 +54,19 @@ def without_peer(machine: Machine, peer: NodeName) -> Machine:
     return replace(machine, absent=machine.absent | {peer})
 
 
-def without_chains(machine: Machine, *names: str) -> Machine:
-    """Return the host without some of our chains, by name; without any when none is named."""
-    if not names:
-        return replace(machine, chains=_NO_CHAINS)
-    dropped = frozenset(names)
-    ipv4, ipv6 = (drop_chains(hooked, dropped) for hooked in machine.chains)
+def without_chains(machine: Machine) -> Machine:
+    """Return the host after all of our chains were flushed."""
+    return replace(machine, chains=_NO_CHAINS)
+
+
+def without_chain(machine: Machine, name: str) -> Machine:
+    """Return the host after one of our chains was flushed, in both families."""
+    ipv4, ipv6 = (drop_chain(hooked, name) for hooked in machine.chains)
     return replace(machine, chains=(ipv4, ipv6))
 
 
-def without_route(machine: Machine, destination: Prefix, metric: int | None = None) -> Machine:
-    """Return the host without a route of its document, or without all to one destination."""
-    prefix = read_prefix(destination)
-    kept = tuple(
-        way
-        for way in machine.ways
-        if way.place is None
-        or way.connected
-        or way.prefix != prefix
-        or metric not in (None, way.metric)
-    )
+def without_route(machine: Machine, index: int) -> Machine:
+    """Return the host without one route, by its place: two may have one destination and metric."""
+    place = machine.at("routes", index)
+    kept = tuple(way for way in machine.ways if way.place != place)
     return with_routing(replace(machine, ways=kept))

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from review.model.arrival import is_for_many
 from review.model.flight import Connection, Flight
 from review.model.host import receive, start
@@ -27,11 +29,6 @@ def walk(network: Network, packet: Packet, begin: Start) -> Story:
 
     """
     return _follow(network, packet, begin, {})[0]
-
-
-def find_fate(network: Network, packet: Packet, begin: Start) -> tuple[Fate, NodeName]:
-    """Return only how a packet ends, and where; as :func:`walk`, without its steps."""
-    return _move(network, Flight(packet), begin)
 
 
 def walk_both_ways(network: Network, packet: Packet, begin: Start) -> tuple[Story, Story | None]:
@@ -65,15 +62,12 @@ def find_answer(network: Network, story: Story) -> tuple[Packet, Start] | None:
     else:
         return None
     sent = story.arrived
-    answer = Packet(
+    answer = replace(
+        sent,
         source=sent.destination,
         destination=sent.source,
-        protocol=sent.protocol,
         source_port=sent.destination_port,
         destination_port=sent.source_port,
-        tcp_syn=sent.tcp_syn,
-        size=sent.size,
-        dont_fragment=sent.dont_fragment,
     )
     return answer, Start(host=story.host, entry=entry)
 

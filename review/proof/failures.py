@@ -5,9 +5,15 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from review.model.machine import Machine, with_routing
+from review.model.machine import Machine
 from review.model.rules import Hooked, hang_chains
-from review.model.variants import without_chains, without_device, without_peer
+from review.model.variants import (
+    without_chain,
+    without_chains,
+    without_device,
+    without_peer,
+    without_route,
+)
 from schemas.state import Chain, HostState, Position, RouteType, Value
 from schemas.values import NodeName
 
@@ -31,17 +37,17 @@ def list_failures(host: HostState, peers: tuple[NodeName, ...]) -> Iterator[Fail
     An agent that stopped is none of them: it changes nothing, and nothing of ours needs it.
     """
     for link in (host.wireguard.interface, host.bridge.interface):
-        yield Failure(name=f"{link} is gone", happen=partial(_lose_device, link))
+        yield Failure(name=f"{link} is gone", happen=partial(without_device, device=link))
     yield Failure(name="our chains are flushed", happen=without_chains, flushes=True)
     for index, route in enumerate(host.routes):
         kind = "unreachable" if route.type is RouteType.UNREACHABLE else f"{route.device}"
         name = f"the route {route.destination} ({kind}) is lost"
-        yield Failure(name=name, happen=partial(_lose_route, index), is_route=True)
+        yield Failure(name=name, happen=partial(without_route, index=index), is_route=True)
     for name in sorted({chain.name for chain in (*host.firewall.ipv4, *host.firewall.ipv6)}):
-        happen = partial(_lose_chain, name)
+        happen = partial(without_chain, name=name)
         yield Failure(name=f"the chain {name} is flushed", happen=happen, is_layer=False)
     for peer in peers:
-        happen = partial(_lose_peer, peer)
+        happen = partial(without_peer, peer=peer)
         yield Failure(name=f"peer {peer} is gone", happen=happen, is_layer=False)
 
 
@@ -57,23 +63,3 @@ def _hang_early(chains: tuple[Chain, ...], *, ipv6: bool) -> Hooked:
         replace(chain, hooks=()) if chain.position is Position.LAST else chain for chain in chains
     )
     return hang_chains(tuple(early), ipv6=ipv6)
-
-
-def _lose_device(link: str, machine: Machine) -> Machine:
-    return without_device(machine, link)  # type: ignore[arg-type] # a name from the document
-
-
-def _lose_chain(name: str, machine: Machine) -> Machine:
-    return without_chains(machine, name)
-
-
-def _lose_peer(peer: NodeName, machine: Machine) -> Machine:
-    return without_peer(machine, peer)
-
-
-def _lose_route(index: int, machine: Machine) -> Machine:
-    """Return a host without one route, by its place: two may have one destination and metric."""
-    place = machine.at("routes", index)
-    return with_routing(
-        replace(machine, ways=tuple(way for way in machine.ways if way.place != place))
-    )

@@ -18,7 +18,7 @@ from review.model.numbers import spell_address
 from review.model.packet import Entry, Packet, Protocol, Start
 from review.model.story import Fate
 from review.model.variants import without_chains, without_device, without_peer
-from review.model.walk import find_fate, walk, walk_both_ways
+from review.model.walk import walk, walk_both_ways
 from schemas.state import Route, RouteType, Verdict
 from schemas.values import Endpoint, NodeName, Prefix
 
@@ -120,9 +120,7 @@ def packets(draw: st.DrawFn, network: Network) -> tuple[Packet, Start]:
 
 @given(inventories(), st.data())
 @settings(max_examples=examples(60))
-def test_every_packet_comes_to_an_end_the_same_with_and_without_its_steps(
-    inventory: Inventory, data: st.DataObject
-) -> None:
+def test_every_packet_comes_to_an_end(inventory: Inventory, data: st.DataObject) -> None:
     documents = compile_mesh(inventory)
     if data.draw(st.booleans()):
         odd = data.draw(st.sampled_from(["10.0.0.0/16", "0.0.0.0/0", "fd00:244::/40"]))
@@ -135,7 +133,6 @@ def test_every_packet_comes_to_an_end_the_same_with_and_without_its_steps(
     packet, start = data.draw(packets(network))
     story, answer = walk_both_ways(network, packet, start)
 
-    assert find_fate(network, packet, start) == (story.fate, story.host)
     assert story.steps
     assert answer is None or answer.steps
 

@@ -86,11 +86,11 @@ def _lose_peer(rng: Random, documents: Documents, name: NodeName) -> Breakage:
 
 
 def _lose_route(rng: Random, documents: Documents, name: NodeName) -> Breakage:
-    route = rng.choice(documents.hosts[name].routes)
+    index, route = rng.choice([*enumerate(documents.hosts[name].routes)])
     family = "-6" if ":" in route.destination else "-4"
     kind = "unreachable " if route.device is None else ""
     return Breakage(
         name=f"route {route.destination} metric {route.metric} removed",
         script=f"ip {family} route delete {kind}{route.destination} metric {route.metric}",
-        variant=lambda machine: without_route(machine, route.destination, route.metric),
+        variant=lambda machine: without_route(machine, index),
     )
