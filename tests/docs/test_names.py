@@ -106,7 +106,7 @@ def test_every_event_is_spoken_of() -> None:
 
 
 def test_every_reason_is_a_word_of_the_agent() -> None:
-    agent = "\n".join(path.read_text() for path in (ROOT / "wormhole/agent").glob("*.py"))
+    agent = "\n".join(path.read_text() for path in (ROOT / "wormhole/agent").rglob("*.py"))
     words = mentioned_reasons(section("docs/operate.md", "Conditions and Events"))
     assert {word for word in words if f'"{word}"' not in agent} == set()
 

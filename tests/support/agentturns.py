@@ -13,7 +13,7 @@ from compiler.inventory import Inventory
 from schemas.values import NodeName
 from wormhole.agent.desired import Cause as Wakeup
 from wormhole.agent.desired import Desired
-from wormhole.agent.turn import Turn
+from wormhole.agent.turns.turn import Turn
 
 BEGIN = 1_800_000_000.0
 """2027-01-15T08:00:00Z."""

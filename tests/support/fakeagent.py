@@ -15,12 +15,12 @@ from applier.paths import Paths
 from applier.vault import Vault
 from wormhole.agent.clusterparts import ClusterParts
 from wormhole.agent.desired import Cause
-from wormhole.agent.loop import Loop
-from wormhole.agent.metrics import Metrics
-from wormhole.agent.pace import Fights, Pace
-from wormhole.agent.taker import Doors, TurnTaker
-from wormhole.agent.turn import Turn
-from wormhole.agent.turnlog import TurnLog
+from wormhole.agent.logs.turnlog import TurnLog
+from wormhole.agent.pages.metrics import Metrics
+from wormhole.agent.turns.loop import Loop
+from wormhole.agent.turns.pace import Fights, Pace
+from wormhole.agent.turns.taker import Doors, TurnTaker
+from wormhole.agent.turns.turn import Turn
 
 
 class Eager(Pace):

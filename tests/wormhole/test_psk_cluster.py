@@ -15,7 +15,7 @@ import pytest
 from commandline import Wormhole
 from kube.server import ApiServer
 
-from wormhole.agent.masters import ensure_master
+from wormhole.agent.publishing.masters import ensure_master
 from wormhole.cluster.api import APPLY, MERGE_PATCH, MESH_NODES, MESHES, NAMESPACE, Object, secrets
 from wormhole.cluster.connection import connect
 from wormhole.cluster.errors import ApiError

@@ -21,18 +21,18 @@ from schemas.state import Value
 from wormhole import __version__, thishost
 from wormhole.agent.clusterparts import ClusterParts
 from wormhole.agent.desired import Cause, Source
-from wormhole.agent.foldersource import FolderSource
-from wormhole.agent.health import Health
-from wormhole.agent.listener import Listener
-from wormhole.agent.log import Format, set_up_log
-from wormhole.agent.loop import Loop
-from wormhole.agent.metrics import Metrics
-from wormhole.agent.pace import Fights, Pace
-from wormhole.agent.taker import Facts, TurnTaker
-from wormhole.agent.turn import SourceKind, Turn
-from wormhole.agent.turnlog import TurnLog
-from wormhole.agent.watchers import FileWatcher, KernelWatcher, Timer
-from wormhole.agent.web import make_health_page
+from wormhole.agent.logs.log import Format, set_up_log
+from wormhole.agent.logs.turnlog import TurnLog
+from wormhole.agent.pages.health import Health
+from wormhole.agent.pages.listener import Listener
+from wormhole.agent.pages.metrics import Metrics
+from wormhole.agent.pages.web import make_health_page
+from wormhole.agent.sources.foldersource import FolderSource
+from wormhole.agent.sources.watchers import FileWatcher, KernelWatcher, Timer
+from wormhole.agent.turns.loop import Loop
+from wormhole.agent.turns.pace import Fights, Pace
+from wormhole.agent.turns.taker import Facts, TurnTaker
+from wormhole.agent.turns.turn import SourceKind, Turn
 from wormhole.exit import Exit
 
 _SHOWN_CULPRITS: Final = 3

@@ -8,15 +8,15 @@ from applier.linux.files import Files
 from applier.paths import Paths
 from schemas.problems import neutralise
 from schemas.values import NodeName
-from wormhole.agent.clerk import Clerk
-from wormhole.agent.clustersource import ClusterSource
 from wormhole.agent.desired import Cause, Wake
-from wormhole.agent.errands import HoldMasters, Publish
-from wormhole.agent.ownstatus import OwnStatus
-from wormhole.agent.publisher import Publisher
-from wormhole.agent.taker import Facts
-from wormhole.agent.telling import Tell
-from wormhole.agent.turn import Turn
+from wormhole.agent.publishing.clerk import Clerk
+from wormhole.agent.publishing.errands import HoldMasters, Publish
+from wormhole.agent.publishing.publisher import Publisher
+from wormhole.agent.sources.clustersource import ClusterSource
+from wormhole.agent.status.ownstatus import OwnStatus
+from wormhole.agent.status.telling import Tell
+from wormhole.agent.turns.taker import Facts
+from wormhole.agent.turns.turn import Turn
 from wormhole.cluster.api import MESH_NODES, MESHES, NODES, PSK_SECRET, secrets
 from wormhole.cluster.content import Keep
 from wormhole.cluster.errors import ApiError

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from typing import Final, Protocol
 
-from wormhole.agent.statuspace import news_spread
+from wormhole.agent.status.statuspace import news_spread
 from wormhole.cluster.api import Api
 from wormhole.cluster.errors import ApiError
 from wormhole.psk.survey import Report, Survey, explain_silence, list_unpublished, look

@@ -17,9 +17,9 @@ from schemas.problems import Problems
 from wormhole.agent import assembly
 from wormhole.agent.assembly import Options, collecting_garbage, run_agent, stopping_on_signals
 from wormhole.agent.desired import Cause
-from wormhole.agent.loop import HEARTBEAT, Loop
-from wormhole.agent.pace import Pace
-from wormhole.agent.turn import Turn
+from wormhole.agent.turns.loop import HEARTBEAT, Loop
+from wormhole.agent.turns.pace import Pace
+from wormhole.agent.turns.turn import Turn
 from wormhole.thishost import hold_agent_lock
 
 

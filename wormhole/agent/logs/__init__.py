@@ -1,0 +1,1 @@
+"""Turns to lines of a log."""

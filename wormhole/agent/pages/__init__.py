@@ -1,0 +1,1 @@
+"""Turns to what is served over HTTP: metrics, and health."""

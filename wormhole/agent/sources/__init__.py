@@ -1,0 +1,1 @@
+"""What the agent follows, and what wakes it: a cluster or a folder, files, the kernel, time."""
