@@ -1,12 +1,13 @@
-"""A packet that gets lost to the line that would have to be another one.
+"""A lost packet to the line of a document that is at fault.
 
-What decided is not always what is wrong: a packet that meets the guard route lacks another route.
+The line that decided is not always the one that is wrong: a packet that meets the guard route lacks
+another route.
 """
 
 from review.model.packet import Entry, Start
 from review.model.story import Fate, Place, Stage, Step, Story
 from review.proof.belongings import Member, Span, find_endpoint, find_span
-from review.proof.blamechains import Blame, blame_absent
+from review.proof.blamechains import Blame, blame_absent, last_of
 from review.proof.world import World
 from schemas.document import MESH_FILE, host_path
 from schemas.state import Hook, HostState, RouteType, Verdict
@@ -30,12 +31,6 @@ def blame_loss(world: World, story: Story, start: Start, target: NodeName, troub
     if trouble == "not the pod":
         return _blame_pods(world, story.host, story.packet.destination)
     return _blame_last(world, story, start, target, last)
-
-
-def last_of(story: Story, stage: Stage, begins: str = "") -> Step | None:
-    """Return the last decision of a stage."""
-    found = [s for s in story.steps if s.stage is stage and s.decision.startswith(begins)]
-    return found[-1] if found else None
 
 
 def _blame_last(  # noqa: PLR0911 - a table of stages, a sentence each

@@ -16,7 +16,7 @@ Blame = tuple[Place, str]
 def blame_leak(host: HostState, story: Story, failures: tuple[Failure, ...]) -> Blame:
     """Say which layer should have kept a packet in."""
     device, destination = host.wireguard.interface, story.arrived.destination
-    route = _last_of(story, Stage.ROUTE)
+    route = last_of(story, Stage.ROUTE)
     if route and route.by and route.by.path[:1] == ("routes",):
         return route.by, f"sends the overlay elsewhere: {route.decision}"
     routes = Place(file=host_path(host.name), path=("routes",))
@@ -34,7 +34,7 @@ def blame_leak(host: HostState, story: Story, failures: tuple[Failure, ...]) -> 
 
 def blame_forgery(host: HostState, story: Story, start: Start) -> Blame:
     """Say which line let a forged packet in."""
-    if start.entry is Entry.PEER and (step := _last_of(story, Stage.DECRYPT)) and step.by:
+    if start.entry is Entry.PEER and (step := last_of(story, Stage.DECRYPT)) and step.by:
         prefix = step.decision.rpartition(": ")[2]
         return step.by, f"lets {start.peer} speak as {prefix}, which its own document lacks"
     for step in story.steps:
@@ -42,7 +42,7 @@ def blame_forgery(host: HostState, story: Story, start: Start) -> Blame:
             continue
         if _chain_of(host, step.by).position is Position.FIRST and _ends_chain(host, step.by):
             return step.by, f"lets it in before a rule that would drop it: {step.decision}"
-    hook = Hook.FORWARD if _last_of(story, Stage.ROUTE, "by ") else Hook.INPUT
+    hook = Hook.FORWARD if last_of(story, Stage.ROUTE, "by ") else Hook.INPUT
     return blame_absent(host, story, hook, Table.FILTER, "drops forged sources")
 
 
@@ -78,7 +78,8 @@ def blame_absent(  # noqa: PLR0913, PLR0917 - what is looked for
     return place, f"no {words} chain at {table} {hook} {deed}"
 
 
-def _last_of(story: Story, stage: Stage, begins: str = "") -> Step | None:
+def last_of(story: Story, stage: Stage, begins: str = "") -> Step | None:
+    """Return the last decision of a stage; of those that begin so, if words are given."""
     found = [s for s in story.steps if s.stage is stage and s.decision.startswith(begins)]
     return found[-1] if found else None
 
