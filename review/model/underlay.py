@@ -132,11 +132,8 @@ def _try_way(network: Network, machine: Machine, reach: Reach, there: Machine) -
     address = spell_address(reach.address, ipv6=reach.ipv6)
     known = machine.peers.peers.get(there.name)
     endpoint = known.at("endpoint") if known else None
-    if what := find_special(reach.address, ipv6=reach.ipv6):
-        return _Failure(f"lost: {address} is a {what} address, where nobody is reached", endpoint)
-    own = machine.own[reach.ipv6].get(reach.address)
-    if own is not None and own.place is not None:
-        return _Failure(f"lost: it goes to {address}, which is {machine.name}'s own", own.place)
+    if (where := _refuse_address(machine, reach, address)) is not None:
+        return where._replace(place=where.place or endpoint)
     at = network.whereabouts.get((reach.ipv6, reach.address), ())
     if there.name not in at:
         who = f"that is {at[0]}" if at else "nobody is there"
@@ -158,6 +155,16 @@ def _try_way(network: Network, machine: Machine, reach: Reach, there: Machine) -
         why = f"lost: the route to {address}, an endpoint, leads {leads}"
         return _Failure(why, way.place if way else None)
     return _filter_outer(network, machine, reach, there)
+
+
+def _refuse_address(machine: Machine, reach: Reach, address: str) -> _Failure | None:
+    """Say where else ciphertext for an address stays on its own host, or has no host at all."""
+    if what := find_special(reach.address, ipv6=reach.ipv6):
+        return _Failure(f"lost: {address} is {what}: no other host is there", None)
+    own = machine.own[reach.ipv6].get(reach.address)
+    if own is not None and own.place is not None:
+        return _Failure(f"lost: it goes to {address}, which is {machine.name}'s own", own.place)
+    return None
 
 
 def _is_reached_at(network: Network, name: NodeName, reach: Reach) -> bool:
