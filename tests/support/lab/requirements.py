@@ -42,11 +42,16 @@ def missing() -> tuple[str, ...]:
 
 
 def _missing_privileges() -> list[str]:
-    """Try the one thing that a container's root may be refused: a namespace with mounts."""
+    """Try what a container's root may be refused, a namespace with mounts, and where it leads."""
     from lab.namespace import LabError, Namespace  # noqa: PLC0415 - only when all else is there
 
     try:
-        with Namespace("probe"):
-            return []
+        with Namespace("probe") as probe:
+            inside = probe.run("stat", "--format=%d:%i", "/").stdout.strip()
     except LabError as error:
         return [str(error)]
+    root = Path("/").stat()
+    if inside == f"{root.st_dev}:{root.st_ino}":
+        return []
+    # setns(2) to a mount namespace takes the root of that namespace, not the caller's.
+    return ["a chroot, which whoever enters a namespace leaves (a container or a machine will do)"]
