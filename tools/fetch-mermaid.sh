@@ -16,7 +16,7 @@ give_up() {
 
 [ "$(cat "$directory/.complete" 2>/dev/null)" != "$version" ] || exit 0
 for tool in npm tar; do
-  command -v "$tool" >/dev/null || give_up "$tool is not here"
+  command -v "$tool" >/dev/null || give_up "$tool is not here (a package of that name has it)"
 done
 download=$(mktemp -d)
 trap 'rm -rf "$download"' EXIT
