@@ -67,9 +67,16 @@ def count_rules(host: HostState) -> int:
     return sum(len(chain.rules) for chain in (*host.firewall.ipv4, *host.firewall.ipv6))
 
 
-def find_warnings(documents: Documents, picture: Picture) -> tuple[str, ...]:
+def find_contradictions(documents: Documents) -> tuple[str, ...]:
+    """Return what in the documents contradicts itself: with any of it nothing is proven."""
+    return tuple(map(str, check_state(documents.mesh, documents.hosts.values())))
+
+
+def find_warnings(
+    documents: Documents, picture: Picture, contradictions: tuple[str, ...]
+) -> tuple[str, ...]:
     """Return what does not contradict the schema and is yet not as most would have it."""
-    return (*_warn_of_pairs(picture), *_warn_of_mixtures(documents), *_warn_of_faults(documents))
+    return (*_warn_of_pairs(picture), *_warn_of_mixtures(documents), *_name_faults(contradictions))
 
 
 def _warn_of_pairs(picture: Picture) -> Iterator[str]:
@@ -94,8 +101,7 @@ def _warn_of_mixtures(documents: Documents) -> Iterator[str]:
         yield f"hosts have different epochs of pre-shared keys, and do not talk across: {said}"
 
 
-def _warn_of_faults(documents: Documents) -> Iterator[str]:
-    faults = [str(fault) for fault in check_state(documents.mesh, documents.hosts.values())]
+def _name_faults(faults: tuple[str, ...]) -> Iterator[str]:
     yield from faults[:_NAMES_AT_MOST]
     if len(faults) > _NAMES_AT_MOST:
         more = f"{len(faults) - _NAMES_AT_MOST:,} more contradictions"

@@ -23,7 +23,7 @@ from review.pictures.picture import SIGNS, Change, Picture
 from review.pictures.svg import draw_svg
 from review.pictures.words import count, describe, spell_fields
 from review.proof.claim import Proof
-from review.report.facts import find_figures, find_warnings
+from review.report.facts import find_contradictions, find_figures, find_warnings
 from review.report.pack import pack
 from schemas.problems import neutralise, spell_path
 from schemas.state import Documents, Value
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _DETAILS_SHOWN: Final = 3
 _DETAILS_AT_MOST: Final = 100
 _COUNTEREXAMPLES_AT_MOST: Final = 50
+_UNFOLLOWED_AT_MOST: Final = 50
 _UNSAFE: Final = (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"))
 
 
@@ -65,18 +66,21 @@ def write_report(
     """Return the page, with a newline at its end."""
     picture = build_picture(documents, comparison.old if comparison else None)
     review = comparison.review if comparison else None
+    contradictions = find_contradictions(documents)
     script = _read("report.js")
     return _load_template().render(
         mesh=documents.mesh.name,
         lead=describe(picture),
         figures=find_figures(documents, picture),
-        warnings=find_warnings(documents, picture),
+        warnings=find_warnings(documents, picture, contradictions),
+        doubts=[*_list_doubts(proof, contradictions)] if proof else [],
         review=review,
         blast=_say_blast(review) if review else (),
         proof=proof,
         counterexamples=_COUNTEREXAMPLES_AT_MOST,
         details=_DETAILS_AT_MOST,
         shown=_DETAILS_SHOWN,
+        unfollowed=_UNFOLLOWED_AT_MOST,
         picture=_mark_safe(draw_svg(picture, headed=False)),
         compared=picture.compared,
         rows=[*_list_rows(picture, documents, review)],
@@ -93,6 +97,18 @@ def spell_data(data: object) -> str:
     for found, written in _UNSAFE:
         text = text.replace(found, written)
     return text
+
+
+def _list_doubts(proof: Proof, contradictions: tuple[str, ...]) -> Iterable[str]:
+    """Yield why a mesh is not proven, in numbers: what ``check`` would find."""
+    for number, noun in (
+        (len(proof.counterexamples), "counter-example"),
+        (len(proof.unfollowed), "place that cannot be followed"),
+        (len(contradictions), "contradiction among the warnings"),
+    ):
+        if number:
+            one, _, rest = noun.partition(" ")
+            yield f"{count(number, one)} {rest}".strip()
 
 
 def _say_blast(review: Review) -> list[tuple[str, str, str]]:

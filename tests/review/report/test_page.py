@@ -13,8 +13,9 @@ from sizes import HOSTILE, make_documents, spoil
 from review.changes.compare import compare
 from review.model.packet import Packet
 from review.model.story import Fate, Place, Stage, Step, Story
-from review.proof.claim import Claim, Counterexample, Proof
+from review.proof.claim import Claim, Counterexample, Proof, Unfollowed
 from review.report.page import Comparison, spell_data, write_report
+from schemas.state import Documents
 from schemas.values import NodeName
 
 
@@ -166,3 +167,38 @@ def test_contradictions_are_warnings() -> None:
 
 def test_a_thousand_hosts_are_a_page_of_a_megabyte() -> None:
     assert len(write_report(make_documents(1000)).encode()) < 1_100_000
+
+
+def find_verdict(documents: Documents, **changes: object) -> str:
+    proof = replace(make_proof(), **{"counterexamples": ()} | changes)
+    page = write_report(documents, proof=proof)
+    return re.sub("<[^>]*>", "", page[page.index('<p class="verdict') :].partition("</p>")[0])
+
+
+def test_the_verdict_is_that_of_check() -> None:
+    sound = make_documents(3)
+    broken = replace(sound, hosts={name: sound.hosts[name] for name in sorted(sound.hosts)[1:]})
+    odd = Unfollowed(place=Place(file="hosts/node-0000.json", path=("sysctls",)), fault="is odd")
+    proven = (
+        "Proven: every pod reaches every pod, nothing for the overlay leaves in clear, nobody"
+        " speaks in another's name"
+    )
+    assert find_verdict(sound) == proven
+    assert find_verdict(sound, counterexamples=make_proof().counterexamples) == (
+        "Not proven: 1 counter-example"
+    )
+    assert find_verdict(sound, unfollowed=(odd, odd)) == (
+        "Not proven: 2 places that cannot be followed"
+    )
+    assert find_verdict(broken) == "Not proven: 1 contradiction among the warnings"
+
+
+def test_what_cannot_be_followed_is_told_with_its_place() -> None:
+    odd = Unfollowed(
+        place=Place(file="hosts/node-0000.json", path=("sysctls",)), fault="is <b>odd</b>", hosts=3
+    )
+    page = write_report(make_documents(3), proof=replace(make_proof(), unfollowed=(odd,)))
+    assert (
+        "<p><code>hosts/node-0000.json</code> at <code>sysctls</code>:"
+        " is &lt;b&gt;odd&lt;/b&gt;; stands for 3 hosts</p>"
+    ) in page
