@@ -24,6 +24,13 @@ def add_state_or_plan(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_any_state(parser: argparse.ArgumentParser) -> None:
+    """Add STATE for a command that only reads: a folder, an inventory, or what git has."""
+    parser.add_argument(
+        "state", metavar="STATE", help="A state folder, an inventory, or REV:PATH in git."
+    )
+
+
 def add_host(parser: argparse._ActionsContainer) -> None:
     """Add --host."""
     parser.add_argument(

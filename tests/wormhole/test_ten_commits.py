@@ -14,7 +14,7 @@ from wormhole_git import run_git
 from review.changes.compare import compare
 from review.changes.summary import summarise
 from wormhole.__main__ import run
-from wormhole.files.review_sources import read_documents
+from wormhole.files.statereader import Reader
 
 REVIEWS = Path(__file__).parents[2] / "fixtures/reviews"
 
@@ -48,7 +48,7 @@ def test_a_commit_reads_as_it_should(
 ) -> None:
     monkeypatch.chdir(repository)
     sides = f"{change}~1:state", f"{change}:state"
-    subject = summarise(compare(*map(read_documents, sides)))
+    subject = summarise(compare(*(Reader().read(side).documents for side in sides)))
     texts = {"subject.txt": f"{subject}\n"}
     for name, options in (
         ("diff.txt", ()),

@@ -103,4 +103,17 @@ def test_a_folder_that_is_no_state_is_an_error(tmp_path: Path, wormhole: Wormhol
     (tmp_path / "empty").mkdir()
     code, _, errors = wormhole("trace", "empty", *PODS)
 
-    assert (code, errors) == (2, "error: empty: not a state folder: it has no mesh.json\n")
+    rule = "no .yaml, .yml, .json file in this folder"
+    assert (code, errors) == (2, f"error: empty: {rule}\n")
+
+
+def test_an_inventory_is_traced_as_the_state_that_it_compiles_to(
+    state: Path, tmp_path: Path, wormhole: Wormhole
+) -> None:
+    shutil.copy(TWO_NODES.parent / "cluster.yaml", tmp_path)
+    _, of_state, _ = wormhole("trace", str(state), *PODS)
+    code, of_inventory, errors = wormhole("trace", "cluster.yaml", *PODS)
+
+    assert (code, errors) == (0, "")
+    assert " hosts/node-a.json:234\n" in of_inventory
+    assert of_inventory == of_state.replace(" state/", " ")

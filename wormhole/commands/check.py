@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from wormhole.console import choose_paint, out
 from wormhole.exit import Exit
-from wormhole.options import add_format
+from wormhole.options import add_any_state, add_format
 
 if TYPE_CHECKING:
     from review.proof.claim import Proof
@@ -25,7 +25,7 @@ DESCRIPTION: Final = (
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("state", metavar="STATE", help="The state to prove.")
+    add_any_state(parser)
     parser.add_argument(
         "--since",
         metavar="OLD",
@@ -60,20 +60,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Read the state, prove it, print what was found."""
     from schemas.check import check_state  # noqa: PLC0415 - brings msgspec, as the next do
-    from wormhole.files.review_sources import read_documents  # noqa: PLC0415
+    from wormhole.files.statereader import open_reader  # noqa: PLC0415
     from wormhole.formats.finding import Findings  # noqa: PLC0415
     from wormhole.formats.printing import print_findings  # noqa: PLC0415
     from wormhole.proof.findings import list_check_rules, list_findings  # noqa: PLC0415
     from wormhole.proof.imagine import imagine  # noqa: PLC0415
-    from wormhole.proof.places import Places  # noqa: PLC0415
+    from wormhole.remarks import say_warnings  # noqa: PLC0415
 
-    documents = read_documents(arguments.state)
+    reader = open_reader(arguments.state, arguments.since)
+    state = reader.read(arguments.state)
+    say_warnings(state.warnings, arguments.color)
+    documents = state.documents
+    old = None if arguments.since is None else reader.read(arguments.since).documents
     imagined = imagine(documents, arguments)
-    proof = _prove(imagined, arguments.since)
+    proof = _prove(imagined, old)
     # What a what-if takes away is no contradiction of those who wrote the documents.
     problems = check_state(documents.mesh, documents.hosts.values())
-    places = Places(arguments.state, documents)
-    found = list_findings(proof, problems, places)
+    found = list_findings(proof, problems, state.texts)
     claims = () if found else _list_claims(proof, documents)
     summary = _summarise(documents, imagined, proof, len(found))
     if arguments.format == "text":
@@ -87,15 +90,12 @@ def run(arguments: argparse.Namespace) -> int:
     return Exit.CHANGES if found else Exit.OK
 
 
-def _prove(imagined: "Imagined", since: str | None) -> "Proof":
+def _prove(imagined: "Imagined", old: "Documents | None") -> "Proof":
     from review.proof.prove import prove  # noqa: PLC0415 - as above
-    from wormhole.files.review_sources import read_documents  # noqa: PLC0415
     from wormhole.proof.since import prove_rollout  # noqa: PLC0415
 
     proof = prove(imagined.documents, path_mtus=imagined.path_mtus)
-    if since is None:
-        return proof
-    return prove_rollout(read_documents(since), imagined.documents, proof)
+    return proof if old is None else prove_rollout(old, imagined.documents, proof)
 
 
 def _list_claims(proof: "Proof", documents: "Documents") -> tuple[tuple[str, str], ...]:

@@ -36,13 +36,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Read both sides, compare, print."""
     from review.changes.compare import compare  # noqa: PLC0415 - brings msgspec, as the next do
-    from schemas.problems import Problems  # noqa: PLC0415
-    from wormhole.files.review_sources import STDIN, Reader  # noqa: PLC0415
+    from wormhole.files.statereader import open_reader  # noqa: PLC0415
     from wormhole.remarks import say_warnings  # noqa: PLC0415
 
-    if (arguments.old, arguments.new) == (STDIN, STDIN):
-        raise Problems.one("standard input can be one of the two sides", value=STDIN)
-    reader = Reader()
+    reader = open_reader(arguments.old, arguments.new)
     old, new = reader.read(arguments.old), reader.read(arguments.new)
     say_warnings(new.warnings, arguments.color)
     review = compare(old.documents, new.documents)

@@ -2,16 +2,16 @@
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wormhole.console import choose_paint, out
 from wormhole.exit import Exit
-from wormhole.options import add_json
+from wormhole.options import add_any_state, add_json
 
 if TYPE_CHECKING:
     from compiler.origins.origin import Origins
     from wormhole.explain.document import Explanation
+    from wormhole.files.statereader import Found
 
 SUMMARY: Final = "Tell where something in a state comes from: which line, which rule."
 DESCRIPTION: Final = (
@@ -24,9 +24,7 @@ DESCRIPTION: Final = (
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument(
-        "state", metavar="STATE", type=Path, help="The state folder that compile wrote."
-    )
+    add_any_state(parser)
     parser.add_argument(
         "what",
         metavar="WHAT",
@@ -41,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         help="The inventory that the state was compiled from: files, folders, or - for standard"
-        " input.",
+        " input. Not needed where STATE is an inventory itself.",
     )
     parser.add_argument(
         "--host",
@@ -57,46 +55,56 @@ def run(arguments: argparse.Namespace) -> int:
     from schemas.document import dump  # noqa: PLC0415 - brings msgspec, as the next do
     from wormhole.explain.view import View, describe  # noqa: PLC0415
 
-    explanation = _explain(arguments)
+    state = _find(arguments)
+    origins = _read_inventory(state, arguments.inventory)
+    explanation = _explain(state, origins, arguments)
     if arguments.json:
         out(dump(explanation).decode().removesuffix("\n"))
         return Exit.OK
     view = View(
-        state=arguments.state,
+        spell=state.texts.spell_file,
         paint=choose_paint(arguments.color, sys.stdout),
         verbose=arguments.verbose,
-        with_inventory=bool(arguments.inventory),
+        with_inventory=origins is not None,
         host=arguments.host or "",
     )
     out(describe(explanation, view))
     return Exit.OK
 
 
-def _explain(arguments: argparse.Namespace) -> "Explanation":
+def _find(arguments: argparse.Namespace) -> "Found":
+    from wormhole.files.statereader import Reader  # noqa: PLC0415 - as above
+    from wormhole.remarks import say_warnings  # noqa: PLC0415
+
+    state = Reader().find(arguments.state)
+    say_warnings(state.warnings, arguments.color)
+    return state
+
+
+def _explain(
+    state: "Found", origins: "Origins | None", arguments: argparse.Namespace
+) -> "Explanation":
     from review.model.story import Place  # noqa: PLC0415 - as above
     from wormhole.explain.addresses import find_places  # noqa: PLC0415
     from wormhole.explain.asked import read_question  # noqa: PLC0415
     from wormhole.explain.document import Explanation  # noqa: PLC0415
-    from wormhole.explain.folder import Folder  # noqa: PLC0415
+    from wormhole.explain.held import Held  # noqa: PLC0415
     from wormhole.explain.telling import tell_all  # noqa: PLC0415
 
-    folder = Folder(arguments.state)
-    asked = read_question(folder, arguments.what, arguments.host)
-    found = (
-        (("", asked),) if isinstance(asked, Place) else find_places(folder, asked, arguments.host)
-    )
-    origins = _read_inventory(arguments.inventory)
+    held = Held(state.texts)
+    asked = read_question(held, arguments.what, arguments.host)
+    found = (("", asked),) if isinstance(asked, Place) else find_places(held, asked, arguments.host)
     return Explanation(
         asked=" ".join(arguments.what),
-        places=tell_all(folder, origins, found),
+        places=tell_all(held, origins, found),
     )
 
 
-def _read_inventory(paths: list[str]) -> "Origins | None":
-    """Compile the inventory, if there is one."""
-    if not paths:
+def _read_inventory(state: "Found", paths: list[str]) -> "Origins | None":
+    """Compile the inventory: the one that is given, or the state if it is one."""
+    if not paths and not state.sources:
         return None
     from compiler.origins.origin import Origins  # noqa: PLC0415 - brings the compiler
     from wormhole.files.sources import read_sources  # noqa: PLC0415
 
-    return Origins(read_sources(paths))
+    return Origins(read_sources(paths) if paths else state.sources)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from wormhole.console import out
 from wormhole.exit import Exit
+from wormhole.options import add_any_state
 
 if TYPE_CHECKING:
     from review.pictures.picture import Picture
@@ -29,11 +30,7 @@ _FORMATS: Final = {
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument(
-        "state",
-        metavar="STATE",
-        help="A state folder, an inventory, or REV:PATH in git.",
-    )
+    add_any_state(parser)
     parser.add_argument("--diff", metavar="OLD", help="Mark what changes from OLD, named likewise.")
     parser.add_argument(
         "--format",
@@ -49,10 +46,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Read one state or two, draw, print or write."""
     from review.pictures.build import build_picture  # noqa: PLC0415 - brings msgspec and ipaddress
     from wormhole.files.pagefile import write_page  # noqa: PLC0415
-    from wormhole.files.review_sources import Reader  # noqa: PLC0415
+    from wormhole.files.statereader import open_reader  # noqa: PLC0415
     from wormhole.remarks import say_warnings  # noqa: PLC0415
 
-    reader = Reader()
+    reader = open_reader(arguments.state, arguments.diff)
     state = reader.read(arguments.state)
     old = reader.read(arguments.diff).documents if arguments.diff is not None else None
     say_warnings(state.warnings, arguments.color)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wormhole.exit import Exit
+from wormhole.options import add_any_state
 
 if TYPE_CHECKING:
     from review.report.page import Comparison
@@ -20,9 +21,7 @@ DESCRIPTION: Final = (
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument(
-        "state", metavar="STATE", help="A state folder, an inventory, or REV:PATH in git."
-    )
+    add_any_state(parser)
     parser.add_argument("--diff", metavar="OLD", help="Tell what changes from OLD, named likewise.")
     parser.add_argument(
         "--no-proof", action="store_true", help="Leave out what check would prove; it takes longer."
@@ -36,10 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Read one state or two, compare, prove, write."""
     from review.report.page import write_report  # noqa: PLC0415 - brings msgspec and ipaddress
     from wormhole.files.pagefile import write_page  # noqa: PLC0415
-    from wormhole.files.review_sources import Reader  # noqa: PLC0415
+    from wormhole.files.statereader import open_reader  # noqa: PLC0415
     from wormhole.remarks import say_warnings  # noqa: PLC0415
 
-    reader = Reader()
+    reader = open_reader(arguments.state, arguments.diff)
     state = reader.read(arguments.state)
     say_warnings(state.warnings, arguments.color)
     comparison = None

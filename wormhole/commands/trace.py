@@ -2,17 +2,17 @@
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wormhole.console import choose_paint, out
 from wormhole.exit import Exit
-from wormhole.options import add_json
+from wormhole.options import add_any_state, add_json
 
 if TYPE_CHECKING:
     from review.model.network import Network
     from review.model.packet import Packet, Start
-    from schemas.state import Documents
+    from wormhole.files.statereader import Loaded
+    from wormhole.files.statetexts import StateTexts
 
 SUMMARY: Final = "Tell what becomes of one packet, hop by hop, and what decides it."
 DESCRIPTION: Final = (
@@ -31,9 +31,7 @@ _EPHEMERAL: Final = 49152
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument(
-        "state", metavar="STATE", type=Path, help="The state folder that compile wrote."
-    )
+    add_any_state(parser)
     parser.add_argument(
         "--from",
         dest="sender",
@@ -70,20 +68,22 @@ def run(arguments: argparse.Namespace) -> int:
     """Read the documents, follow the packet, tell its story."""
     from review.model.network import build_network  # noqa: PLC0415 - brings msgspec
 
-    network = build_network(_read(arguments))
-    return _tell(arguments, network, *_make_packet(arguments, network))
+    state = _read(arguments)
+    network = build_network(state.documents)
+    return _tell(arguments, state.texts, network, *_make_packet(arguments, network))
 
 
-def _read(arguments: argparse.Namespace) -> "Documents":
-    """Read a state folder; one that contradicts itself is what somebody wants to understand."""
+def _read(arguments: argparse.Namespace) -> "Loaded":
+    """Read a state; one that contradicts itself is what somebody wants to understand."""
     from schemas.check import check_state  # noqa: PLC0415 - as above
-    from schemas.state import Documents  # noqa: PLC0415
-    from wormhole.files.statefolder import read_hosts, read_mesh  # noqa: PLC0415
+    from wormhole.files.statereader import Reader  # noqa: PLC0415
     from wormhole.remarks import say_warnings  # noqa: PLC0415
 
-    mesh, hosts = read_mesh(arguments.state), read_hosts(arguments.state)
-    say_warnings(check_state(mesh, hosts), arguments.color)
-    return Documents(mesh=mesh, hosts={host.name: host for host in hosts})
+    state = Reader().read(arguments.state)
+    say_warnings(state.warnings, arguments.color)
+    documents = state.documents
+    say_warnings(check_state(documents.mesh, documents.hosts.values()), arguments.color)
+    return state
 
 
 def _make_packet(arguments: argparse.Namespace, network: "Network") -> "tuple[Packet, Start]":
@@ -111,20 +111,22 @@ def _make_packet(arguments: argparse.Namespace, network: "Network") -> "tuple[Pa
 
 
 def _tell(
-    arguments: argparse.Namespace, network: "Network", packet: "Packet", start: "Start"
+    arguments: argparse.Namespace,
+    texts: "StateTexts",
+    network: "Network",
+    packet: "Packet",
+    start: "Start",
 ) -> int:
     from review.model.trace import make_trace  # noqa: PLC0415 - as above
     from review.model.walk import walk_both_ways  # noqa: PLC0415
     from schemas.document import dump  # noqa: PLC0415
-    from wormhole.files.documentlines import DocumentLines  # noqa: PLC0415
     from wormhole.views.trace import View, describe_trace, is_good  # noqa: PLC0415
 
     story, answer = walk_both_ways(network, packet, start)
-    lines = DocumentLines(arguments.state)
     if arguments.json:
-        out(dump(make_trace(story, answer, lines.find)).decode().removesuffix("\n"))
+        out(dump(make_trace(story, answer, texts.line_of)).decode().removesuffix("\n"))
     else:
-        view = View(spell=lines.spell, paint=choose_paint(arguments.color, sys.stdout))
+        view = View(spell=texts.spell, paint=choose_paint(arguments.color, sys.stdout))
         out(describe_trace(story, answer, start, view))
     return Exit.OK if is_good(story) else Exit.NOT_DELIVERED
 

@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from review.model.story import Place
 from schemas.document import MESH_FILE
+from schemas.lines import Path as Steps
 from schemas.problems import Problems
 from wormhole.explain.asked import Network
-from wormhole.explain.folder import Folder, Steps
+from wormhole.explain.held import Held
 
 Found = tuple[tuple[str, Place], ...]
 """What a place is to the address, and the place."""
@@ -17,37 +18,37 @@ INSIDE: Final = "inside it:"
 _FAMILIES: Final = ("ipv4", "ipv6")
 
 
-def find_places(folder: Folder, asked: Network, host: str | None) -> Found:
+def find_places(held: Held, asked: Network, host: str | None) -> Found:
     """Return whose an address is, what it is there, and how a host speaks of it.
 
     Raises:
         Problems: nothing speaks of it; or there is no such host.
 
     """
-    owned = [*_find_owners(folder.read(MESH_FILE), asked)]
-    files = {node: folder.file_of(node) for node in (host,) if node}
+    owned = [*_find_owners(held.read(MESH_FILE), asked)]
+    files = {node: held.file_of(node) for node in (host,) if node}
     holders = {node for node, role, _ in owned if role == f"allowed IP of {node}"}
-    own = {node: file for node in sorted(holders) if (file := _file_of(folder, node))}
+    own = {node: file for node in sorted(holders) if (file := _file_of(held, node))}
     found = [(role, Place(file=MESH_FILE, path=path)) for _, role, path in owned]
     for node, file in {**own, **files}.items():
-        document = folder.read(file)
+        document = held.read(file)
         found += [
             (f"{role} {node}", Place(file=file, path=path))
             for role, path in _find_uses(document, asked)
         ]
     for file in files.values():
-        document = folder.read(file)
+        document = held.read(file)
         ways = (*_find_routes(document, asked), *_find_rules(document, asked))
         found += [(role, Place(file=file, path=path)) for role, path in ways]
     if not found:
-        raise Problems.one(_say_nothing(folder, asked, host), value=_spell(asked))
+        raise Problems.one(_say_nothing(held, asked, host), value=_spell(asked))
     return tuple(found)
 
 
-def _file_of(folder: Folder, node: str) -> str | None:
+def _file_of(held: Held, node: str) -> str | None:
     """Return a node's document; None where a peer has none, which is another fault."""
     try:
-        return folder.file_of(node)
+        return held.file_of(node)
     except Problems:
         return None
 
@@ -151,12 +152,12 @@ def _spell(asked: Network) -> str:
     return str(asked.network_address) if asked.prefixlen == asked.max_prefixlen else str(asked)
 
 
-def _say_nothing(folder: Folder, asked: Network, host: str | None) -> str:
+def _say_nothing(held: Held, asked: Network, host: str | None) -> str:
     """Say that nothing speaks of an address, and which allowed IP is nearest."""
     where = "no allowed IP and no endpoint" if host is None else "nothing in these documents"
     allowed = [
         (abs(int(network.network_address) - int(asked.network_address)), str(network), node)
-        for node, network, _ in _list_allowed(folder.read(MESH_FILE))
+        for node, network, _ in _list_allowed(held.read(MESH_FILE))
         if network.version == asked.version
     ]
     near = "; the nearest allowed IP is {1}, of {2}".format(*min(allowed)) if allowed else ""

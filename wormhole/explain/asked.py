@@ -1,4 +1,4 @@
-"""The words of a question to a place in a state folder, or to an address."""
+"""The words of a question to a place in a state held, or to an address."""
 
 import re
 from collections.abc import Sequence
@@ -8,9 +8,10 @@ from typing import Final
 from compiler.origins.registry import may_be_absent
 from review.model.story import Place
 from schemas.document import MESH_FILE
+from schemas.lines import Path as Steps
 from schemas.problems import Problems, spell_path
 from schemas.wording import suggest
-from wormhole.explain.folder import Folder, Steps
+from wormhole.explain.held import Held
 
 Network = IPv4Network | IPv6Network
 
@@ -19,7 +20,7 @@ _FILE: Final = re.compile(r"(?P<file>.+\.json)(?::(?P<line>[0-9]{1,9}))?:?")
 _STEP: Final = re.compile(r'\[(?P<index>[0-9]{1,9})\]|\["(?P<quoted>[^"]*)"\]|(?P<key>[^.\[\]]+)')
 
 
-def read_question(folder: Folder, words: Sequence[str], host: str | None) -> Place | Network:
+def read_question(held: Held, words: Sequence[str], host: str | None) -> Place | Network:
     """Return what is meant by ``FILE:LINE``, ``FILE PATH``, an address, or a path alone.
 
     Raises:
@@ -34,14 +35,14 @@ def read_question(folder: Folder, words: Sequence[str], host: str | None) -> Pla
         return network
     found = _FILE.fullmatch(first)
     if found is None:
-        return _find_path(folder, _guess_file(folder, words, host), _bare(first))
-    file = folder.find_file(found["file"])
+        return _find_path(held, _guess_file(held, words, host), _bare(first))
+    file = held.find_file(found["file"])
     if file is None:
-        rule = f"no such document in this state{suggest(found['file'], folder.list_files())}"
-        raise Problems.one(rule, file=str(folder.path), value=found["file"])
+        rule = f"no such document in this state{suggest(found['file'], held.texts.files)}"
+        raise Problems.one(rule, file=held.texts.name, value=found["file"])
     if found["line"]:
-        return _find_line(folder, file, int(found["line"]))
-    return _find_path(folder, file, _bare(rest[0])) if rest else Place(file=file, path=())
+        return _find_line(held, file, int(found["line"]))
+    return _find_path(held, file, _bare(rest[0])) if rest else Place(file=file, path=())
 
 
 def read_network(text: str) -> Network | None:
@@ -58,22 +59,22 @@ def _bare(path: str) -> str:
     return bare[1:-1] if bare.startswith("(") and bare.endswith(")") else bare
 
 
-def _guess_file(folder: Folder, words: Sequence[str], host: str | None) -> str:
+def _guess_file(held: Held, words: Sequence[str], host: str | None) -> str:
     """Return the document that a path alone is in."""
     if len(words) == 1 and words[0].startswith("peerGroups"):
         return MESH_FILE
     if len(words) == 1 and host is not None:
-        return folder.file_of(host)
+        return held.file_of(host)
     rule = (
         "neither FILE:LINE as trace prints it, nor an address, nor a document of this state;"
         " a path alone, such as wireguard.mtu, needs --host NODE"
     )
-    raise Problems.one(rule, file=str(folder.path), value=words[0])
+    raise Problems.one(rule, file=held.texts.name, value=words[0])
 
 
-def _find_line(folder: Folder, file: str, line: int) -> Place:
+def _find_line(held: Held, file: str, line: int) -> Place:
     """Return the first value that begins on a line."""
-    lines = folder.lines(file)
+    lines = held.lines_of(file)
     for path, number in lines.items():
         if number == line:
             return Place(file=file, path=path)
@@ -86,20 +87,20 @@ def _find_line(folder: Folder, file: str, line: int) -> Place:
     )
     near = f"; {number} is the nearest above, {spell_path(path)}"
     rule = f"no value begins on line {line}{near}"
-    raise Problems.one(rule, file=str(folder.path / file))
+    raise Problems.one(rule, file=held.texts.spell_file(file))
 
 
-def _find_path(folder: Folder, file: str, text: str) -> Place:
+def _find_path(held: Held, file: str, text: str) -> Place:
     """Return the value at a path as people spell it; it may be an optional one that is absent."""
-    spelt = {spell_path(path): path for path in folder.lines(file)}
+    spelt = {spell_path(path): path for path in held.lines_of(file)}
     if text in spelt:
         return Place(file=file, path=spelt[text])
     steps = _read_steps(text)
     parent = spell_path(steps[:-1])
-    if steps and may_be_absent(folder.read(file), steps) and (not parent or parent in spelt):
+    if steps and may_be_absent(held.read(file), steps) and (not parent or parent in spelt):
         return Place(file=file, path=steps)
     rule = f"no such place in this document{suggest(text, spelt)}"
-    raise Problems.one(rule, file=str(folder.path / file), value=text)
+    raise Problems.one(rule, file=held.texts.spell_file(file), value=text)
 
 
 def _read_steps(text: str) -> Steps:

@@ -8,10 +8,12 @@ from msgspec.structs import replace
 from compiler.origins.origin import Origins
 from compiler.origins.registry import find_reason
 from review.model.story import Place
+from schemas.lines import Path as Steps
 from schemas.problems import spell_path
 from wormhole.explain.document import Told
-from wormhole.explain.folder import Folder, Steps, look_up
+from wormhole.explain.held import Held
 from wormhole.explain.spelling import spell_held
+from wormhole.files.statetexts import look_up
 
 _STRANGE: Final = (
     "No rule of the compiler writes this: it was edited by hand, or by another version of wormhole."
@@ -22,13 +24,13 @@ _IDENTITIES: Final = (("name",), ("comment",), ("destination", "metric"))
 
 
 def tell_all(
-    folder: Folder, origins: Origins | None, places: Iterable[tuple[str, Place]]
+    held: Held, origins: Origins | None, places: Iterable[tuple[str, Place]]
 ) -> tuple[Told, ...]:
     """Tell where places come from; without an inventory, by which rules."""
-    told = [(place, _tell(folder, place, role)) for role, place in places]
+    told = [(place, _tell(held, place, role)) for role, place in places]
     if origins is None:
         return tuple(each for _, each in told)
-    counterparts = [_match(folder, origins, place) for place, _ in told]
+    counterparts = [_match(held, origins, place) for place, _ in told]
     wanted = [
         (place.file, path)
         for (place, _), path in zip(told, counterparts, strict=True)
@@ -43,13 +45,13 @@ def tell_all(
     )
 
 
-def _tell(folder: Folder, place: Place, role: str) -> Told:
-    document = folder.read(place.file)
+def _tell(held: Held, place: Place, role: str) -> Told:
+    document = held.read(place.file)
     reason = find_reason(document, place.path)
     return Told(
         role=role,
         file=place.file,
-        line=folder.line_of(place.file, place.path),
+        line=(held.texts.line_of(place) or 1),
         path=spell_path(place.path),
         value=look_up(document, place.path),
         rule=reason.says if reason else _STRANGE,
@@ -58,11 +60,11 @@ def _tell(folder: Folder, place: Place, role: str) -> Told:
     )
 
 
-def _match(folder: Folder, origins: Origins, place: Place) -> Steps | None:
+def _match(held: Held, origins: Origins, place: Place) -> Steps | None:
     """Return where a place is in what the inventory compiles to; None where it is nothing there."""
     if place.file not in origins.files:
         return None
-    return _find_counterpart(folder.read(place.file), origins.read(place.file), place.path)
+    return _find_counterpart(held.read(place.file), origins.read(place.file), place.path)
 
 
 def _say_missing(told: Told, origins: Origins) -> Told:

@@ -1,8 +1,7 @@
 """An explanation to text: what stands there, why, and which lines of the inventory it is from."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from compiler.origins.marks import How
@@ -30,7 +29,8 @@ _NOBODY: Final = "nothing in the inventory: it is the compiler's own"
 class View(Value, frozen=True, kw_only=True):
     """How this reader wants it."""
 
-    state: Path
+    spell: Callable[[str], str]
+    """What the user would call a document."""
     paint: Paint = paint_plain
     verbose: bool = False
     with_inventory: bool = True
@@ -156,4 +156,4 @@ def _hint(explanation: Explanation, view: View) -> Iterator[str]:
 
 
 def _spell_place(told: Told, view: View) -> str:
-    return f"{view.state / told.file}:{told.line}"
+    return f"{view.spell(told.file)}:{told.line}"

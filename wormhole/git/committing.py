@@ -11,7 +11,7 @@ from schemas.document import HOSTS_FOLDER, MESH_FILE, list_documents, load_host
 from schemas.problems import Problem, Problems
 from schemas.state import Documents, Value
 from wormhole.files.rendering import is_rendering, name_files
-from wormhole.files.review_sources import Reader
+from wormhole.files.statereader import Reader
 from wormhole.git.commit import Commit, commit_files, find_changes
 from wormhole.git.message import Occasion, write_message
 from wormhole.git.repository import Repository, find_repository, refuse_ignored

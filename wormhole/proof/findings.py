@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from review.model.packet import Packet, Protocol
@@ -11,9 +12,10 @@ from review.model.story import Place, Story
 from review.proof.claim import Claim, Counterexample, Proof, Unfollowed
 from schemas.document import HOSTS_FOLDER, MESH_FILE
 from schemas.problems import Problem, spell_path
+from schemas.wording import show
+from wormhole.files.statetexts import StateTexts, look_up
 from wormhole.formats.finding import Finding, Rule, Severity
 from wormhole.formats.rules import build_finding, list_rules
-from wormhole.proof.places import Places
 from wormhole.remarks import count
 
 _SHOWN: Final = 3
@@ -53,7 +55,7 @@ def list_check_rules() -> tuple[Rule, ...]:
 
 
 def list_findings(
-    proof: Proof, contradictions: Sequence[Problem], places: Places
+    proof: Proof, contradictions: Sequence[Problem], texts: StateTexts
 ) -> tuple[Finding, ...]:
     """Return a finding for each place at fault; what is known of it besides becomes its note."""
     faults = _gather(proof.counterexamples)
@@ -63,11 +65,11 @@ def list_findings(
         place = examples[0].place
         same = [each for each in left if _is_about(each, place)]
         left = [each for each in left if each not in same]
-        findings.append(_tell(examples, same, places))
-    findings += [_tell_unfollowed(each, places) for each in proof.unfollowed]
+        findings.append(_tell(examples, same, texts))
+    findings += [_tell_unfollowed(each, texts) for each in proof.unfollowed]
     for problem in left:
         finding = build_finding(problem, Severity.ERROR)
-        findings.append(_with_line(finding, problem, places))
+        findings.append(_with_line(finding, problem, texts))
     return tuple(findings)
 
 
@@ -80,34 +82,42 @@ def _gather(examples: Sequence[Counterexample]) -> list[list[Counterexample]]:
     return list(by_place.values())
 
 
-def _tell_unfollowed(odd: Unfollowed, places: Places) -> Finding:
+def _tell_unfollowed(odd: Unfollowed, texts: StateTexts) -> Finding:
     others = odd.hosts - 1
     like = f" ({count(others, 'more host')} like it)" if others else ""
     return Finding(
         severity=Severity.ERROR,
-        file=places.file_of(odd.place.file),
-        line=places.line_of(odd.place),
+        file=texts.spell_file(odd.place.file),
+        line=texts.line_of(odd.place),
         rule=_UNFOLLOWED.id,
-        message=f"{_spell_subject(odd.place, places)}: {odd.fault}{like}",
+        message=f"{_spell_subject(odd.place, texts)}: {odd.fault}{like}",
     )
 
 
-def _spell_subject(place: Place, places: Places) -> str:
-    path, value = spell_path(place.path), places.value_of(place)
+def _spell_subject(place: Place, texts: StateTexts) -> str:
+    path, value = spell_path(place.path), _show_value(texts, place)
     return " ".join(part for part in (path, repr(value) if value else "") if part)
 
 
-def _tell(examples: Sequence[Counterexample], same: Sequence[Problem], places: Places) -> Finding:
+def _tell(
+    examples: Sequence[Counterexample], same: Sequence[Problem], texts: StateTexts
+) -> Finding:
     worst = examples[0]
-    subject = _spell_subject(worst.place, places)
+    subject = _spell_subject(worst.place, texts)
     return Finding(
         severity=Severity.ERROR,
-        file=places.file_of(worst.place.file),
-        line=places.line_of(worst.place),
+        file=texts.spell_file(worst.place.file),
+        line=texts.line_of(worst.place),
         rule=worst.claim,
         message=": ".join(part for part in (subject, worst.fault) if part),
         notes=tuple(_list_notes(examples, same)),
     )
+
+
+def _show_value(texts: StateTexts, place: Place) -> str:
+    """Return what stands there; empty for a list, a mapping, and for what is not there."""
+    value = look_up(msgspec.json.decode(texts.read(place.file)), place.path)
+    return "" if value is None or isinstance(value, dict | list) else show(value)
 
 
 def _list_notes(examples: Sequence[Counterexample], same: Sequence[Problem]) -> Iterator[str]:
@@ -176,6 +186,6 @@ def _topic_of(file: str, path: str) -> tuple[set[str], str]:
     return {owner}, next((topic for ends, topic in topics if re.search(ends, path)), path)
 
 
-def _with_line(finding: Finding, problem: Problem, places: Places) -> Finding:
-    line = places.line_of_spelt(problem.file, problem.path)
-    return replace(finding, file=places.file_of(problem.file), line=line)
+def _with_line(finding: Finding, problem: Problem, texts: StateTexts) -> Finding:
+    line = texts.line_of_spelt(problem.file, problem.path)
+    return replace(finding, file=texts.spell_file(problem.file), line=line)

@@ -136,9 +136,20 @@ def test_what_is_nothing_here_is_an_error_that_says_what_is_near(
 
 
 def test_a_folder_that_is_no_state_is_an_error(state: Path, wormhole: Wormhole) -> None:
-    code, _, errors = wormhole("explain", f"{state.name}/hosts", "10.244.0.1")
+    (state.parent / "empty").mkdir()
+    code, _, errors = wormhole("explain", "empty", "10.244.0.1")
 
-    assert (code, errors) == (2, "error: state/hosts: not a state folder: it has no mesh.json\n")
+    assert (code, errors) == (2, "error: empty: no .yaml, .yml, .json file in this folder\n")
+
+
+def test_an_inventory_explains_what_it_compiles_to(state: Path, wormhole: Wormhole) -> None:
+    what = ("hosts/node-a.json:255",)
+    _, of_state, _ = wormhole("explain", state.name, *what, "--inventory", "cluster.yaml")
+    code, of_inventory, errors = wormhole("explain", "cluster.yaml", *what)
+
+    assert (code, errors) == (0, "")
+    assert of_inventory == of_state.replace("state/hosts", "hosts")
+    assert "\nfrom  cluster.yaml:" in of_inventory
 
 
 def test_an_inventory_with_a_problem_is_an_error(state: Path, wormhole: Wormhole) -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from wormhole_git import run_git, write_inventory
 
+from review.model.story import Place
 from schemas.problems import Problems
+from schemas.state import Documents
 from wormhole.__main__ import run
-from wormhole.files.review_sources import Reader, read_documents, split_revision
+from wormhole.files.statereader import Reader, split_revision
 
 
 @pytest.fixture
@@ -29,6 +31,10 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         run_git(tmp_path, "add", ".")
         run_git(tmp_path, "commit", "--quiet", f"--message={nodes} nodes")
     return tmp_path
+
+
+def read_documents(text: str) -> Documents:
+    return Reader().read(text).documents
 
 
 def refusal(text: str) -> str:
@@ -87,6 +93,18 @@ def test_what_is_there_wins_over_a_revision(tree: Path) -> None:
     assert len(read_documents("HEAD:site").hosts) == 1
     assert [split_revision(text) for text in ("-", "nothing", ":state")] == [None, None, None]
     assert split_revision("main:a:b") == ("main", "a:b")
+
+
+def test_lines_are_told_by_the_name_that_the_user_gave(tree: Path) -> None:
+    del tree
+    place = Place(file="hosts/node-1.json", path=("name",))
+    texts = [Reader().find(t).texts for t in ("site/state", "HEAD~1:site/state", "site/mesh.yaml")]
+    line = texts[0].line_of(place)
+    assert [each.spell(place) for each in texts] == [
+        f"site/state/hosts/node-1.json:{line}",
+        f"HEAD~1:site/state/hosts/node-1.json:{line}",
+        f"hosts/node-1.json:{line}",
+    ]
 
 
 def test_files_of_the_same_bytes_are_one_value_on_both_sides(tree: Path) -> None:
