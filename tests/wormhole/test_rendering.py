@@ -1,5 +1,6 @@
 """A rendering follows its state, and ``--check`` says where it does not."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,17 @@ def test_compile_check_is_of_both_folders(wormhole: Wormhole, site: Path) -> Non
 def test_compile_check_and_commit_exclude_each_other(wormhole: Wormhole) -> None:
     code, _, errors = wormhole(*COMPILE, "--check", "--commit")
     assert (code, "not allowed with argument --check" in errors) == (2, True)
+
+
+@pytest.mark.parametrize("what", [("--host", "node-1"), ("--all",), ("--all", "--check")])
+def test_documents_that_contradict_each_other_are_not_rendered(
+    what: tuple[str, ...], wormhole: Wormhole, site: Path
+) -> None:
+    mesh = json.loads((site / "state/mesh.json").read_bytes())
+    del mesh["peerGroups"]["mesh"]["node-1"]
+    (site / "state/mesh.json").write_text(json.dumps(mesh))
+    code, text, errors = wormhole("render", "state", *what, "-o", "other")
+
+    assert (code, text) == (2, "")
+    assert "error: state/hosts/node-1.json" in errors
+    assert not (site / "other").exists()

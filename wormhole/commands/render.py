@@ -63,27 +63,28 @@ def run(arguments: argparse.Namespace) -> int:
 def _render_all(arguments: argparse.Namespace) -> int:
     from schemas.problems import Problems  # noqa: PLC0415 - as above
     from wormhole.files.artifacts import write_all  # noqa: PLC0415
-    from wormhole.files.statefolder import read_hosts, read_mesh  # noqa: PLC0415
+    from wormhole.files.statefolder import read_documents  # noqa: PLC0415
     from wormhole.remarks import count, say_warnings, show_path  # noqa: PLC0415
 
     if arguments.output is None:
         rule = "give -o DIR: all hosts do not fit on standard output"
         raise Problems.one(rule, path="--all")
-    mesh, hosts = read_mesh(arguments.state), read_hosts(arguments.state)
-    say_warnings(write_all(arguments.output, mesh, hosts), arguments.color)
-    out(f"ok: {count(len(hosts), 'host')} rendered to {show_path(arguments.output)}")
+    documents = read_documents(arguments.state)
+    say_warnings(write_all(arguments.output, documents), arguments.color)
+    out(f"ok: {count(len(documents.hosts), 'host')} rendered to {show_path(arguments.output)}")
     return Exit.OK
 
 
 def _check(arguments: argparse.Namespace) -> int:
     from schemas.problems import Problems  # noqa: PLC0415 - as above
     from wormhole.files.disagreement import say_disagreement  # noqa: PLC0415
-    from wormhole.files.rendering import compare_rendering, read_rendered_state  # noqa: PLC0415
+    from wormhole.files.rendering import compare_rendering  # noqa: PLC0415
+    from wormhole.files.statefolder import read_documents  # noqa: PLC0415
     from wormhole.remarks import count, show_path  # noqa: PLC0415
 
     if not arguments.all or arguments.output is None:
         raise Problems.one("compares a whole folder: give --all and -o DIR", path="--check")
-    documents = read_rendered_state(arguments.state)
+    documents = read_documents(arguments.state)
     total = say_disagreement(arguments.output, compare_rendering(arguments.output, documents))
     folder, state = show_path(arguments.output), show_path(arguments.state)
     if total:

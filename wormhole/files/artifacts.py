@@ -1,11 +1,11 @@
 """Native text to standard output, or to ``DIR/<node>/<file>``."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from renderers import MeshRenderer, render_host
 from schemas.problems import Problem
-from schemas.state import HostState, MeshState, ResolvedHost
+from schemas.state import Documents, ResolvedHost
 from wormhole.console import out
 from wormhole.files.folder import Folder
 
@@ -27,17 +27,17 @@ def write_host(folder: Path, resolved: ResolvedHost) -> tuple[Problem, ...]:
         return _write_files(opened, resolved.host.name, render_host(resolved))
 
 
-def write_all(folder: Path, mesh: MeshState, hosts: Iterable[HostState]) -> tuple[Problem, ...]:
+def write_all(folder: Path, documents: Documents) -> tuple[Problem, ...]:
     """Write the files of every host; return what else lies in their folders.
 
     Raises:
         Problems: as :func:`write_host`.
 
     """
-    renderer = MeshRenderer(mesh)
+    renderer = MeshRenderer(documents.mesh)
     leftovers: list[Problem] = []
     with Folder.open(folder) as opened:
-        for host in hosts:
+        for host in documents.hosts.values():
             leftovers += _write_files(opened, host.name, renderer.render(host))
     return tuple(leftovers)
 

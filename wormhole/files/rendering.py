@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from renderers import MeshRenderer
-from schemas.check import check_state
 from schemas.state import Documents, Value
 from wormhole.files.folder import Folder, explain_os_errors, read_plain
-from wormhole.files.statefolder import read_hosts, read_mesh, refuse_contradictions
 
 MANY_HOSTS: Final = 200
 """Above it a rendering is worth a warning: each host's text lists every other host."""
@@ -47,18 +45,6 @@ class Disagreement(Value, frozen=True, kw_only=True):
     def count(self) -> int:
         """How many files disagree."""
         return len(self.differing) + len(self.missing) + len(self.surplus)
-
-
-def read_rendered_state(folder: Path) -> Documents:
-    """Read the state whose rendering is asked about; its documents must fit together.
-
-    Raises:
-        Problems: everything wrong with it.
-
-    """
-    mesh, hosts = read_mesh(folder), read_hosts(folder)
-    refuse_contradictions(folder, check_state(mesh, hosts))
-    return Documents(mesh=mesh, hosts={host.name: host for host in hosts})
 
 
 def write_rendering(path: Path, documents: Documents) -> Rendered:
