@@ -41,6 +41,16 @@ def add_host(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_kubeconfig(parser: argparse.ArgumentParser) -> None:
+    """Add --kubeconfig, for a command that is run from anywhere."""
+    parser.add_argument(
+        "--kubeconfig",
+        metavar="FILE",
+        type=Path,
+        help="How to reach the cluster; without it as kubectl does (KUBECONFIG, ~/.kube/config).",
+    )
+
+
 def add_data_dir(parser: argparse.ArgumentParser) -> None:
     """Add --data-dir: where the host keeps its keys and its memory."""
     parser.add_argument(

@@ -1,11 +1,14 @@
-"""Say problems, warnings and counts: one a line, so that each can be grepped and clicked on."""
+"""Say problems, warnings and files: one a line, so that each can be grepped and clicked on."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
 from schemas.problems import Problem, neutralise
-from wormhole.console import choose_paint, err
+from wormhole.console import choose_paint, err, out
+
+_SHOWN_FILES: Final = 3
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
@@ -26,6 +29,15 @@ def say_problems(problems: Iterable[Problem], color: str) -> None:
 def say_warnings(warnings: Iterable[Problem], color: str) -> None:
     """Print what the author should know, and what was done about it."""
     _say("warning", warnings, color)
+
+
+def say_files(verb: str, paths: Sequence[Path], *, verbose: bool) -> None:
+    """Print a line for each file that was written or removed; of many, for the first few."""
+    shown = paths if verbose else paths[:_SHOWN_FILES]
+    for path in shown:
+        out(f"{verb} {show_path(path)}")
+    if len(paths) > len(shown):
+        out(f"{verb} {len(paths) - len(shown)} more (-v names them)")
 
 
 def count_problems(problems: tuple[Problem, ...]) -> str:

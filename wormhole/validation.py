@@ -6,23 +6,15 @@ from typing import Final
 
 import msgspec
 
-from schemas.check import check_state as find_contradictions
 from schemas.document import load_host, load_mesh, load_resolved
 from schemas.problems import Problem
 from schemas.state import MeshState
 from wormhole.files.folder import is_plain_file
-from wormhole.files.statefolder import (
-    is_state_folder,
-    read_document,
-    read_hosts,
-    read_mesh,
-    refuse_contradictions,
-)
+from wormhole.files.statefolder import is_state_folder, read_document, read_documents
 from wormhole.remarks import count
 
 Verdict = tuple[str, tuple[Problem, ...]]
 """A sentence, and the warnings to print beside it."""
-
 
 _KINDS: Final = ("MeshState", "HostState", "ResolvedHost")
 
@@ -79,9 +71,9 @@ def check_state(path: str) -> Verdict:
         resolved = load_resolved(read_document(place), path)
         peers = count(len(resolved.peers), "peer")
         return f"document: {kind} {resolved.host.name}, {peers}", ()
-    mesh, hosts = read_mesh(place), read_hosts(place)
-    refuse_contradictions(place, find_contradictions(mesh, hosts))
-    return f"state: mesh {mesh.name}, {count(len(hosts), 'host')}, {_count_peers(mesh)}", ()
+    documents = read_documents(place)
+    mesh, hosts = documents.mesh, count(len(documents.hosts), "host")
+    return f"state: mesh {mesh.name}, {hosts}, {_count_peers(mesh)}", ()
 
 
 def _document_kind(path: Path) -> str | None:

@@ -19,7 +19,6 @@ DESCRIPTION: Final = (
     " changed are written, and files of hosts that left are removed, so that a diff of the folder"
     " is the change. An inventory with a problem writes nothing."
 )
-_SHOWN_FILES: Final = 3
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -77,8 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
     result = write_state(arguments.output, documents.mesh, documents.hosts.values())
     say_warnings(inventory.warnings, arguments.color)
     say_warnings(_describe_kept(arguments, result.kept), arguments.color)
-    _list_files("wrote", arguments.output, result.written, verbose=arguments.verbose)
-    _list_files("removed", arguments.output, result.removed, verbose=arguments.verbose)
+    _say_files("wrote", arguments.output, result.written, verbose=arguments.verbose)
+    _say_files("removed", arguments.output, result.removed, verbose=arguments.verbose)
     rendered = _render(arguments, documents)
     out(
         f"ok: mesh {inventory.mesh.name}, {count(len(inventory.nodes), 'node')},"
@@ -150,8 +149,8 @@ def _render(arguments: argparse.Namespace, documents: "Documents") -> tuple[str,
         Problem(file=str(arguments.render / each), rule=rule) for each in rendered.strangers
     ]
     say_warnings(remarks, arguments.color)
-    _list_files("wrote", arguments.render, rendered.written, verbose=arguments.verbose)
-    _list_files("removed", arguments.render, rendered.removed, verbose=arguments.verbose)
+    _say_files("wrote", arguments.render, rendered.written, verbose=arguments.verbose)
+    _say_files("removed", arguments.render, rendered.removed, verbose=arguments.verbose)
     return rendered.files
 
 
@@ -191,11 +190,7 @@ def _describe_kept(arguments: argparse.Namespace, paths: tuple[str, ...]) -> Ite
         yield Problem(file=str(arguments.output / path), rule=rule)
 
 
-def _list_files(verb: str, folder: Path, paths: tuple[str, ...], *, verbose: bool) -> None:
-    from wormhole.remarks import show_path  # noqa: PLC0415 - as above
+def _say_files(verb: str, folder: Path, paths: tuple[str, ...], *, verbose: bool) -> None:
+    from wormhole.remarks import say_files  # noqa: PLC0415 - as above
 
-    shown = paths if verbose else paths[:_SHOWN_FILES]
-    for path in shown:
-        out(f"{verb} {show_path(folder / path)}")
-    if len(paths) > len(shown):
-        out(f"{verb} {len(paths) - len(shown)} more (-v names them)")
+    say_files(verb, [folder / path for path in paths], verbose=verbose)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from wormhole.console import out
 from wormhole.exit import Exit
+from wormhole.options import add_kubeconfig
 
 if TYPE_CHECKING:
     from wormhole.pull.collect import Pulled
@@ -18,18 +19,12 @@ DESCRIPTION: Final = (
     " needs: no status but addresses, no managed fields, no secrets. Into a folder it writes a file"
     " for each object, only those that changed, and removes those of objects that left."
 )
-_SHOWN_FILES: Final = 3
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
     parser.add_argument("action", choices=["pull"], help="What to do: pull the objects.")
-    parser.add_argument(
-        "--kubeconfig",
-        metavar="FILE",
-        type=Path,
-        help="How to reach the cluster; without it as kubectl does (KUBECONFIG, ~/.kube/config).",
-    )
+    add_kubeconfig(parser)
     parser.add_argument(
         "-o",
         "--output",
@@ -67,23 +62,13 @@ def _print(pulled: "Pulled") -> int:
 
 
 def _say_what_was_done(pulled: "Pulled", stored: "Stored", arguments: argparse.Namespace) -> None:
-    from wormhole.remarks import count  # noqa: PLC0415 - as above
+    from wormhole.remarks import count, say_files  # noqa: PLC0415 - as above
 
     for verb, paths in (("wrote", stored.written), ("removed", stored.removed)):
-        _list_files(verb, paths, verbose=arguments.verbose)
+        say_files(verb, [*map(Path, paths)], verbose=arguments.verbose)
     out(
         f"ok: mesh {pulled.mesh['metadata']['name']},"
         f" {count(len(pulled.mesh_nodes), 'MeshNode')}, {count(len(pulled.nodes), 'Node')}:"
         f" {len(stored.written)} written, {stored.unchanged} unchanged,"
         f" {len(stored.removed)} removed"
     )
-
-
-def _list_files(verb: str, paths: tuple[str, ...], *, verbose: bool) -> None:
-    from schemas.problems import neutralise  # noqa: PLC0415 - as above
-
-    shown = paths if verbose else paths[:_SHOWN_FILES]
-    for path in shown:
-        out(f"{verb} {neutralise(path)}")
-    if len(paths) > len(shown):
-        out(f"{verb} {len(paths) - len(shown)} more (-v names them)")

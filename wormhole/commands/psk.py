@@ -3,11 +3,11 @@
 import argparse
 import os
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wormhole.console import err, out
 from wormhole.exit import Exit
+from wormhole.options import add_kubeconfig
 
 if TYPE_CHECKING:
     from wormhole.cluster.api import Api
@@ -32,12 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action", choices=["rotate", "status"], help="What to do: rotate the keys, or look at them."
     )
-    parser.add_argument(
-        "--kubeconfig",
-        metavar="FILE",
-        type=Path,
-        help="How to reach the cluster; without it as kubectl does (KUBECONFIG, ~/.kube/config).",
-    )
+    add_kubeconfig(parser)
     parser.add_argument(
         "--namespace",
         metavar="NAME",
