@@ -20,6 +20,11 @@ class Reason(NamedTuple):
     """What it is, or what it gains."""
 
 
+def tell_several(told: Told) -> tuple[str, ...]:
+    """Return the values of a reason that lists them; none of a reason that does not."""
+    return told if isinstance(told, tuple) else ()
+
+
 def tell(value: object) -> str | None:
     """Return a plain value as a reason holds it; None for one that is not there."""
     return str(value) if isinstance(value, str | int) else None

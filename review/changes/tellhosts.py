@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from review.changes.tellnodes import Told
+from review.changes.reason import tell_several
+from review.changes.tellnodes import Sentences
 from review.changes.topic import Topic
 from review.changes.wording import (
     count,
@@ -24,9 +25,9 @@ _WITH_MTU: Final = {"wireguard": "the device", "bridge": "the bridge", "cni": "t
 _FAMILIES: Final = {"ipv4": "IPv4", "ipv6": "IPv6"}
 
 
-def tell_overlay(topic: Topic) -> Told:
+def tell_overlay(topic: Topic) -> Sentences:
     """Tell of prefixes that the overlay gains or loses."""
-    lost, gained = _as_tuple(topic.reason.before), _as_tuple(topic.reason.after)
+    lost, gained = tell_several(topic.reason.before), tell_several(topic.reason.after)
     if lost and gained:
         change = f"changes from {list_some(lost, _SHOWN)} to {list_some(gained, _SHOWN)}"
     else:
@@ -34,7 +35,7 @@ def tell_overlay(topic: Topic) -> Told:
     return f"overlay {change}{topic.where}", _gain_and_lose(topic)
 
 
-def tell_epoch(topic: Topic) -> Told:
+def tell_epoch(topic: Topic) -> Sentences:
     """Tell of another epoch of pre-shared keys."""
     was, now = topic.reason.before, topic.reason.after
     if now is None:
@@ -47,7 +48,7 @@ def tell_epoch(topic: Topic) -> Told:
     return title, f"{topic.say_there('derive')} a new key for every peer, in place"
 
 
-def tell_mtu(topic: Topic) -> Told:
+def tell_mtu(topic: Topic) -> Sentences:
     """Tell of another MTU."""
     was, now = topic.reason.before, topic.reason.after
     falls = int(str(now)) < int(str(was))
@@ -76,7 +77,7 @@ def _over_ipv6(mesh: MeshState) -> list[str]:
     )
 
 
-def tell_listen_port(topic: Topic) -> Told:
+def tell_listen_port(topic: Topic) -> Sentences:
     """Tell of another UDP port."""
     names = [topic.frame.files[d.file] for d in topic.deltas if d.path[-1:] == ("listenPort",)]
     everybody = len(names) == len(topic.frame.staying) > 1
@@ -90,7 +91,7 @@ def tell_listen_port(topic: Topic) -> Told:
     return title, f"peers that know the old one hear nothing until {who} first"
 
 
-def tell_keepalive(topic: Topic) -> Told:
+def tell_keepalive(topic: Topic) -> Sentences:
     """Tell of more, fewer or no keepalives."""
     was, now = (_seconds(told) for told in (topic.reason.before, topic.reason.after))
     title = f"keepalive changes from {was} to {now}{topic.where}"
@@ -98,13 +99,13 @@ def tell_keepalive(topic: Topic) -> Told:
     return title, f"{topic.say_there('send')} {every}, no session is lost"
 
 
-def tell_interface(topic: Topic) -> Told:
+def tell_interface(topic: Topic) -> Sentences:
     """Tell of a WireGuard device that has another name."""
     title = f"WireGuard device {topic.reason.before} becomes {topic.reason.after}{topic.where}"
     return title, f"{topic.say_there('delete')} the old one, and all sessions with it"
 
 
-def tell_bridge(topic: Topic) -> Told:
+def tell_bridge(topic: Topic) -> Sentences:
     """Tell of a bridge that has another name."""
     title = f"bridge {topic.reason.before} becomes {topic.reason.after}{topic.where}"
     return (
@@ -113,7 +114,7 @@ def tell_bridge(topic: Topic) -> Told:
     )
 
 
-def tell_masquerade(topic: Topic) -> Told:
+def tell_masquerade(topic: Topic) -> Sentences:
     """Tell of pods that leave the overlay in another way."""
     on = topic.reason.after == "on"
     outside = "the address of their host" if on else "their own addresses"
@@ -121,9 +122,9 @@ def tell_masquerade(topic: Topic) -> Told:
     return title, f"{_gain_and_lose(topic)}; pods leave with {outside}"
 
 
-def tell_exceptions(topic: Topic) -> Told:
+def tell_exceptions(topic: Topic) -> Sentences:
     """Tell of destinations that see, or no longer see, pods' own addresses."""
-    lost, gained = _as_tuple(topic.reason.before), _as_tuple(topic.reason.after)
+    lost, gained = tell_several(topic.reason.before), tell_several(topic.reason.after)
     changes = [
         f"grow by {list_some(gained, _SHOWN)}" if gained else "",
         f"shrink by {list_some(lost, _SHOWN)}" if lost else "",
@@ -138,13 +139,13 @@ def _who_sees(lost: tuple[str, ...], gained: tuple[str, ...]) -> str:
     return f"pods {'' if gained else 'no longer '}reach it with their own addresses"
 
 
-def tell_iptables(topic: Topic) -> Told:
+def tell_iptables(topic: Topic) -> Sentences:
     """Tell of another variant of iptables."""
     title = f"iptables variant changes from {topic.reason.before} to {topic.reason.after}"
     return f"{title}{topic.where}", "rules go to the new one, and from the old one if it differs"
 
 
-def tell_cni(topic: Topic) -> Told:
+def tell_cni(topic: Topic) -> Sentences:
     """Tell of another name or version of the CNI configuration."""
     was, now = topic.reason.before, topic.reason.after
     if topic.reason.subject == "file":
@@ -154,7 +155,7 @@ def tell_cni(topic: Topic) -> Told:
     return title, f"{topic.say_there('write')} the file anew; running pods notice nothing"
 
 
-def tell_sysctl(topic: Topic) -> Told:
+def tell_sysctl(topic: Topic) -> Sentences:
     """Tell of other kernel parameters."""
     if len(topic.reasons) > 1:
         title = f"{count(len(topic.reasons), 'kernel parameter')} change{topic.where}"
@@ -169,7 +170,7 @@ def tell_sysctl(topic: Topic) -> Told:
     return f"{key} {change}{topic.where}", f"{topic.say_there('write')} it"
 
 
-def tell_mesh(topic: Topic) -> Told:
+def tell_mesh(topic: Topic) -> Sentences:
     """Tell of a mesh that has another name."""
     title = f"mesh {topic.reason.before} is renamed {topic.reason.after}"
     macs = any(delta.path == ("bridge", "mac") for delta in topic.deltas)
@@ -177,7 +178,7 @@ def tell_mesh(topic: Topic) -> Told:
     return title, effect
 
 
-def tell_firewall(topic: Topic) -> Told:
+def tell_firewall(topic: Topic) -> Sentences:
     """Tell of rules that no other change explains."""
     family, _, chain = topic.reason.subject.partition(" ")
     before, after = topic.reason.before, topic.reason.after
@@ -188,7 +189,7 @@ def tell_firewall(topic: Topic) -> Told:
     if before is None or after is None:
         what = "is new" if before is None else "is gone"
         return f"{name} {what}{topic.where}", _gain_and_lose(topic)
-    lost, gained = _as_tuple(before), _as_tuple(after)
+    lost, gained = tell_several(before), tell_several(after)
     if not lost and not gained:
         title = f"{name} has its rules in another order"
         return f"{title}{topic.where}", f"{topic.say_there('load')} it anew"
@@ -197,7 +198,7 @@ def tell_firewall(topic: Topic) -> Told:
     return title, f"no other change explains it: it {list_some(said, _SHOWN_RULES)}"
 
 
-def tell_other(topic: Topic) -> Told:
+def tell_other(topic: Topic) -> Sentences:
     """Tell of what no rule knows, as it stands there."""
     if not topic.deltas[0].path:
         came = topic.deltas[0].comes
@@ -213,7 +214,7 @@ def tell_other(topic: Topic) -> Told:
 
 def list_rules(topic: Topic) -> tuple[str, ...]:
     """Return each rule that a chain gains or loses."""
-    lost, gained = _as_tuple(topic.reason.before), _as_tuple(topic.reason.after)
+    lost, gained = tell_several(topic.reason.before), tell_several(topic.reason.after)
     return (*(f"+ {rule}" for rule in gained), *(f"- {rule}" for rule in lost))
 
 
@@ -232,7 +233,3 @@ def _gain_and_lose(topic: Topic) -> str:
 
 def _seconds(told: object) -> str:
     return _OFF if told in {None, "0"} else f"{told} s"
-
-
-def _as_tuple(told: object) -> tuple[str, ...]:
-    return told if isinstance(told, tuple) else ()

@@ -7,10 +7,10 @@ from review.changes import tellhosts, tellnodes
 from review.changes.evidence import fold
 from review.changes.impact import worst
 from review.changes.review import Cause, Entry
-from review.changes.tellnodes import Told
+from review.changes.tellnodes import Sentences
 from review.changes.topic import Topic
 
-_TELL: Final[Mapping[Cause, Callable[[Topic], Told]]] = {
+_TELL: Final[Mapping[Cause, Callable[[Topic], Sentences]]] = {
     Cause.JOIN: tellnodes.tell_join,
     Cause.LEAVE: tellnodes.tell_leave,
     Cause.RENAME: tellnodes.tell_rename,

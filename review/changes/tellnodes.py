@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from review.changes.reason import Reason
+from review.changes.reason import Reason, Told, tell_several
 from review.changes.topic import Topic
 from review.changes.wording import (
     a_or_count,
@@ -16,25 +16,25 @@ from review.changes.wording import (
 from schemas.state import Peer
 from schemas.values import NodeName
 
-Told = tuple[str, str]
+Sentences = tuple[str, str]
 """What happens, and what follows from it."""
 
 _SHOWN: Final = 3
 
 
-def tell_join(topic: Topic) -> Told:
+def tell_join(topic: Topic) -> Sentences:
     """Tell of nodes that join."""
     many = len(topic.subjects)
     return _title(topic, "join"), f"{topic.say('gain')} {a_or_count(many, 'peer')}"
 
 
-def tell_leave(topic: Topic) -> Told:
+def tell_leave(topic: Topic) -> Sentences:
     """Tell of nodes that leave."""
     many = len(topic.subjects)
     return _title(topic, "leave"), f"{topic.say('lose')} {a_or_count(many, 'peer')}"
 
 
-def tell_rename(topic: Topic) -> Told:
+def tell_rename(topic: Topic) -> Sentences:
     """Tell of nodes that have another name and the same key."""
     one = len(topic.reasons) == 1
     title = f"{topic.reason.before} is renamed {topic.reason.subject}" if one else ""
@@ -43,7 +43,7 @@ def tell_rename(topic: Topic) -> Told:
     return title or f"{count(len(topic.reasons), 'node')} are renamed", effect
 
 
-def tell_key(topic: Topic) -> Told:
+def tell_key(topic: Topic) -> Sentences:
     """Tell of nodes that have another key."""
     many = len(topic.subjects)
     keys = "its key" if many == 1 else "their keys"
@@ -52,7 +52,7 @@ def tell_key(topic: Topic) -> Told:
     return f"{_title(topic, 'change')} {keys}", f"{topic.say_others('replace')} {peers}, {sessions}"
 
 
-def tell_endpoint(topic: Topic) -> Told:
+def tell_endpoint(topic: Topic) -> Sentences:
     """Tell of nodes that move, gain an endpoint or lose it."""
     if len(topic.reasons) > 1:
         many = count(len(topic.reasons), "endpoint")
@@ -69,7 +69,7 @@ def tell_endpoint(topic: Topic) -> Told:
     return f"{name} moves to {now}", f"{topic.say('change')} one endpoint, no session is lost"
 
 
-def tell_prefix_move(topic: Topic) -> Told:
+def tell_prefix_move(topic: Topic) -> Sentences:
     """Tell of pod CIDRs that go from one node to another."""
     if len(topic.reasons) > 1:
         title = f"{count(len(topic.reasons), 'pod CIDR')} move between nodes"
@@ -79,7 +79,7 @@ def tell_prefix_move(topic: Topic) -> Told:
     return f"{prefix} moves from {was} to {now}", effect
 
 
-def tell_pod_cidrs(topic: Topic) -> Told:
+def tell_pod_cidrs(topic: Topic) -> Sentences:
     """Tell of nodes that have other pod CIDRs."""
     losing = [reason for reason in topic.reasons if reason.before]
     lose = f"; {_pods_lose()}" if losing else ""
@@ -119,22 +119,18 @@ def _spell_peer(peer: Peer) -> str:
     return f"{list_all(peer.allowed_ips) if peer.allowed_ips else 'no pod CIDR'}, {where}"
 
 
-def _spell_values(told: str | tuple[str, ...] | None) -> str:
+def _spell_values(told: Told) -> str:
     if told is None or told == ():
         return "none"
     return told if isinstance(told, str) else list_all(told)
 
 
 def _spell_growth(reason: Reason) -> str:
-    lost, gained = _as_tuple(reason.before), _as_tuple(reason.after)
+    lost, gained = tell_several(reason.before), tell_several(reason.after)
     who = f"pod CIDRs of {reason.subject}"
     if lost and gained:
         return f"{who} change from {list_some(lost, _SHOWN)} to {list_some(gained, _SHOWN)}"
     return f"{who} {'shrink' if lost else 'grow'} by {list_some(lost or gained, _SHOWN)}"
-
-
-def _as_tuple(told: str | tuple[str, ...] | None) -> tuple[str, ...]:
-    return told if isinstance(told, tuple) else ()
 
 
 def _pods_lose(whose: str = "") -> str:

@@ -1,6 +1,7 @@
 """Where a host's process sends to, and by which device, to the source address it sends from."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from review.model.machine import Address, Machine
 from review.model.numbers import BITS, read_prefix
@@ -36,7 +37,7 @@ def select_source(
     """
     candidates = [address for address in machine.addresses if address.ipv6 is ipv6]
     if ipv6:
-        return max(reversed(candidates), key=_rank(destination, device), default=None)
+        return max(reversed(candidates), key=partial(_rank, destination, device), default=None)
     ordered = list(_in_order(candidates, device))
     near = (address for address in ordered if on_link and _is_near(address, destination, device))
     return next(near, next(iter(ordered), None))
@@ -57,25 +58,22 @@ def _in_order(candidates: list[Address], device: InterfaceName) -> Iterator[Addr
     yield from (address for address in reversed(candidates) if address.device != device)
 
 
-class _rank:  # noqa: N801 - a function that remembers what it compares with
-    """RFC 6724, section 5, as far as addresses of ours differ.
+def _rank(
+    destination: int, device: InterfaceName, address: Address
+) -> tuple[bool, bool, bool, int]:
+    """Rank an address by RFC 6724, section 5, as far as addresses of ours differ.
 
     Rules 1 (the destination itself), 5 (the outgoing device), 6 (same label) and 8 (longest common
     prefix, at most the address's own: ``ipv6_get_saddr_eval`` in net/ipv6/addrconf.c). Of equals
     the one that was added last wins, as ``ipv6_link_dev_addr`` puts it first.
     """
-
-    def __init__(self, destination: int, device: InterfaceName) -> None:
-        self.destination, self.device = destination, device
-
-    def __call__(self, address: Address) -> tuple[bool, bool, bool, int]:
-        common = BITS[True] - (address.number ^ self.destination).bit_length()
-        return (
-            address.number == self.destination,
-            address.device == self.device,
-            _label(address.number) == _label(self.destination),
-            min(common, address.length),
-        )
+    common = BITS[True] - (address.number ^ destination).bit_length()
+    return (
+        address.number == destination,
+        address.device == device,
+        _label(address.number) == _label(destination),
+        min(common, address.length),
+    )
 
 
 def _label(number: int) -> int:

@@ -9,14 +9,13 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from review.model.numbers import BITS
 from review.proof.belongings import Span
 
 FAMILIES: Final = (False, True)
 """Whether a family is IPv6."""
 
 _POD_OFFSET: Final = 10
-
-_BITS: Final = {False: 32, True: 128}
 
 Holders = tuple[Span, ...]
 """The prefixes around a piece, the widest first."""
@@ -28,7 +27,7 @@ class Atlas:
     def __init__(self, spans: Iterable[Span]) -> None:
         ordered = sorted(set(spans), key=lambda span: (span.ipv6, span.first, -span.last))
         self._spans = {ipv6: [one for one in ordered if one.ipv6 is ipv6] for ipv6 in FAMILIES}
-        self._starts = {ipv6: _list_starts(self._spans[ipv6], ipv6) for ipv6 in FAMILIES}
+        self._starts = {ipv6: _list_starts(self._spans[ipv6], ipv6=ipv6) for ipv6 in FAMILIES}
         self._holders = {
             ipv6: list(_hold(self._starts[ipv6], self._spans[ipv6])) for ipv6 in FAMILIES
         }
@@ -69,11 +68,11 @@ class Atlas:
 
 def whole_space(*, ipv6: bool) -> Span:
     """Return all addresses of a family."""
-    return Span(ipv6, 0, (1 << _BITS[ipv6]) - 1)
+    return Span(ipv6, 0, (1 << BITS[ipv6]) - 1)
 
 
-def _list_starts(spans: Iterable[Span], ipv6: bool) -> list[int]:  # noqa: FBT001 - private
-    end = 1 << _BITS[ipv6]
+def _list_starts(spans: Iterable[Span], *, ipv6: bool) -> list[int]:
+    end = 1 << BITS[ipv6]
     starts = {0} | {span.first for span in spans} | {span.last + 1 for span in spans}
     return sorted(starts - {end})
 

@@ -42,7 +42,7 @@ class HostClass(Value, frozen=True, kw_only=True):
         return self.names[:REPRESENTATIVES]
 
 
-class _Claim(NamedTuple):
+class _Holding(NamedTuple):
     """A range of addresses and whose it is, in the order of the sweep."""
 
     span: Span
@@ -58,7 +58,7 @@ def sort_into_classes(
     """
     members = list_members(documents)
     entangled = find_entangled(members) | frozenset(apart)
-    texts = {name: _spell(member, name in entangled) for name, member in members.items()}
+    texts = {name: _spell(member, entangled=name in entangled) for name, member in members.items()}
     constants = _list_constants(set(texts.values()))
     classes: dict[object, list[NodeName]] = defaultdict(list)
     for name, member in members.items():
@@ -87,12 +87,12 @@ def find_entangled(members: Mapping[NodeName, Member]) -> frozenset[NodeName]:
     is taken as he is.
     """
     claims = sorted(
-        _Claim(span, name)
+        _Holding(span, name)
         for name, member in members.items()
         for span in (*member.prefixes, *member.endpoints)
     )
     found: set[NodeName] = set()
-    furthest: dict[bool, _Claim] = {}
+    furthest: dict[bool, _Holding] = {}
     for claim in claims:
         before = furthest.get(claim.span.ipv6)
         if before and claim.span.first <= before.span.last:
@@ -110,7 +110,7 @@ def _find_shared_keys(members: Mapping[NodeName, Member]) -> set[NodeName]:
     return {name for names in owners.values() if len(names) > 1 for name in names}
 
 
-def _spell(member: Member, entangled: bool) -> str:  # noqa: FBT001 - private, called once
+def _spell(member: Member, *, entangled: bool) -> str:
     """Return a member's documents as text in which what is its own has no name.
 
     Two members of one text are the same host, told with other names.
