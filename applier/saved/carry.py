@@ -9,7 +9,7 @@ from applier.paths import Paths
 from applier.plan import Plan
 from applier.saved.document import Identity, SavedPlan
 from applier.saved.identity import identify
-from applier.saved.make import recall
+from applier.saved.make import digest_memory
 from applier.saved.stale import (
     Aspect,
     Fact,
@@ -104,7 +104,7 @@ def _find_reasons(
     host: Host, saved: SavedPlan, before: Situation, now: Plan, paths: Paths
 ) -> Staleness:
     """Return all that is not as it was when the plan was made."""
-    boot, memory = identify(host, paths).boot, recall(host, paths)
+    boot, memory = identify(host, paths).boot, digest_memory(host, paths)
     facts = (
         Fact(aspect=Aspect.BOOT, planned=saved.host.boot, now=boot),
         Fact(aspect=Aspect.MEMORY, planned=saved.last_applied, now=memory),

@@ -6,7 +6,7 @@ from applier.memory import load_applied
 from applier.paths import Paths
 from applier.saved.document import SavedPlan
 from applier.saved.identity import identify
-from applier.saved.settle import settle
+from applier.saved.lasting import keep_lasting
 from applier.situation import Situation, look
 from applier.transition import make_plan
 from applier.vault import Vault
@@ -43,17 +43,17 @@ def draft(  # noqa: PLR0913 - all but two go by name
         version=version,
         host=identity,
         allow_mass_delete=allow_mass_delete,
-        last_applied=recall(host, paths),
+        last_applied=digest_memory(host, paths),
         desired=resolved,
         plan=make_plan(situation, resolved.host.name, digest(resolved)),
-        found=settle(situation.observed),
+        found=keep_lasting(situation.observed),
         seal="",
     )
     refused = "" if allow_mass_delete else _refuse(host, resolved, situation, paths)
     return Drafted(saved=saved, refused=refused)
 
 
-def recall(host: Host, paths: Paths) -> str:
+def digest_memory(host: Host, paths: Paths) -> str:
     """Return the digest of what was applied last; empty when nobody remembers."""
     applied = load_applied(host, paths)
     return digest(applied) if applied else ""

@@ -6,12 +6,12 @@ from applier.diff import Observation
 from applier.kind import KindValue
 from applier.kinds import KINDS
 from applier.plan import Change, Observed, Plan
-from applier.saved.settle import settle, settle_change
+from applier.saved.lasting import keep_lasting, keep_lasting_of
 from schemas.state import Value
 
 
 class Aspect(StrEnum):
-    """What of a file or a host is no live object."""
+    """What a saved plan depends on beside live objects: its file, its host, its host's memory."""
 
     SEAL = "seal"
     VERSION = "version"
@@ -22,7 +22,7 @@ class Aspect(StrEnum):
 
 
 class Fact(Value, frozen=True, kw_only=True):
-    """One of these that is not as it was."""
+    """One aspect that is not as it was when the plan was made."""
 
     aspect: Aspect
     planned: str
@@ -40,7 +40,7 @@ class LiveDifference(Value, frozen=True, kw_only=True):
 
 
 class OtherChange(Value, frozen=True, kw_only=True):
-    """An object with which something else would be done now."""
+    """An object for which the plan would be another one now."""
 
     kind: str
     key: str
@@ -72,12 +72,12 @@ class Stale(Exception):  # noqa: N818 - a fact about a plan; nothing failed
 
 
 def compare_live(planned: Observation, now: Observation) -> tuple[LiveDifference, ...]:
-    """Return the keys that changed, in the order of the kinds; ``planned`` is settled."""
-    settled = settle(now)
+    """Return the keys that changed, in the order of the kinds; ``planned`` holds only what lasts."""
+    lasting = keep_lasting(now)
     return tuple(
         _show(kind.name, key, before, after)
         for kind in KINDS
-        for there, here in [(planned[kind.name], settled[kind.name])]
+        for there, here in [(planned[kind.name], lasting[kind.name])]
         for key in {**there.owned, **there.foreign, **here.owned, **here.foreign}
         for before, after in [(_held(there, key), _held(here, key))]
         if before != after
@@ -85,7 +85,7 @@ def compare_live(planned: Observation, now: Observation) -> tuple[LiveDifference
 
 
 def compare_plans(planned: Plan, now: Plan) -> tuple[OtherChange, ...]:
-    """Return what would be done otherwise, whatever the order of it all."""
+    """Return the objects that the two plans treat differently, whatever the order."""
     before = {(change.kind, change.key): change for change in planned.changes}
     after = {(change.kind, change.key): change for change in now.changes}
     return tuple(
@@ -98,11 +98,11 @@ def compare_plans(planned: Plan, now: Plan) -> tuple[OtherChange, ...]:
 
 def says_same(planned: Plan, now: Plan) -> bool:
     """Whether two plans do the same, in the same order."""
-    return tuple(map(settle_change, planned.changes)) == tuple(map(settle_change, now.changes))
+    return tuple(map(keep_lasting_of, planned.changes)) == tuple(map(keep_lasting_of, now.changes))
 
 
 def _does_same(one: Change | None, other: Change | None) -> bool:
-    return one is not None and other is not None and settle_change(one) == settle_change(other)
+    return one is not None and other is not None and keep_lasting_of(one) == keep_lasting_of(other)
 
 
 def _held(there: Observed, key: str) -> tuple[KindValue, str | None]:
