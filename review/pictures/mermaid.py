@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from review.changes.wording import count
 from review.pictures.networks import Group, group_by_network
 from review.pictures.picture import SIGNS, Change, Link, Node, Picture, Way
 from review.pictures.words import (
-    count,
     describe_changes,
     describe_pairs,
     endpoint_of,

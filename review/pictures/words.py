@@ -2,13 +2,9 @@
 
 from collections.abc import Iterator
 
+from review.changes.wording import count
 from review.pictures.picture import SIGNS, Change, Node, Picture
 from schemas.problems import neutralise
-
-
-def count(number: int, noun: str) -> str:
-    """Return ``1 node``, ``1,000 nodes``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def describe_pairs(picture: Picture) -> Iterator[str]:

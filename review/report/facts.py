@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from review.changes.wording import count
 from review.pictures.picture import Pairs, Picture
-from review.pictures.words import count
 from schemas.check import check_state
 from schemas.problems import neutralise
 from schemas.state import Documents, HostState, RouteType, Value

@@ -18,10 +18,11 @@ from urllib.parse import quote
 import msgspec
 
 from review.changes.review import Review
+from review.changes.wording import count
 from review.pictures.build import build_picture
 from review.pictures.picture import SIGNS, Change, Picture
 from review.pictures.svg import draw_svg
-from review.pictures.words import count, describe, spell_fields
+from review.pictures.words import describe, spell_fields
 from review.proof.claim import Proof
 from review.report.facts import find_contradictions, find_figures, find_warnings
 from review.report.pack import pack

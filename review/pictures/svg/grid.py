@@ -2,11 +2,12 @@
 
 from typing import Final
 
+from review.changes.wording import count
 from review.pictures.networks import Group, group_by_network
 from review.pictures.picture import SIGNS, Change, Node, Picture
 from review.pictures.svg.canvas import Box, cut, rectangle, text_at, title, width_of
 from review.pictures.svg.page import Layout
-from review.pictures.words import count, endpoint_of, name_of, spell_fields
+from review.pictures.words import endpoint_of, name_of, spell_fields
 
 _WIDTH: Final = 960
 _NAMED_AT_MOST: Final = 150
