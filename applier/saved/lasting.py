@@ -1,6 +1,6 @@
 """What was observed, or planned, to what of it lasts, so that two moments can be compared. Pure.
 
-Of all that we look at, only WireGuard's peers change by themselves: they are heard or not, and roam.
+Of all that we look at, only WireGuard's peers change by themselves: they fall silent, and roam.
 """
 
 from msgspec.structs import replace
@@ -27,8 +27,8 @@ def keep_lasting(observed: Observation) -> Observation:
 def keep_lasting_of(change: Change) -> Change:
     """Return a change without what may differ between two changes that do the same.
 
-    Of a peer, an endpoint stays only where it is sent. A cause never stays: roaming alone can make it
-    drift, and whatever else decides about a cause is compared by itself.
+    Of a peer, an endpoint stays only where it is sent. A cause never stays: roaming alone can make
+    it drift, and whatever else decides about a cause is compared by itself.
     """
     if change.kind != PEERS.name:
         return change

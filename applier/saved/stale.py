@@ -72,7 +72,7 @@ class Stale(Exception):  # noqa: N818 - a fact about a plan; nothing failed
 
 
 def compare_live(planned: Observation, now: Observation) -> tuple[LiveDifference, ...]:
-    """Return the keys that changed, in the order of the kinds; ``planned`` holds only what lasts."""
+    """Return the keys that changed, by kind; ``planned`` holds only what lasts."""
     lasting = keep_lasting(now)
     return tuple(
         _show(kind.name, key, before, after)
