@@ -1,5 +1,6 @@
 """Addresses and prefixes as text to whole numbers, and back."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Final, NamedTuple
@@ -48,6 +49,11 @@ def spell_address(number: int, *, ipv6: bool) -> str:
     if ipv6:
         return _spell_ipv6(number)
     return f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+
+
+def spell_addresses(numbers: Iterable[int], *, ipv6: bool) -> tuple[str, ...]:
+    """Return the canonical texts of addresses of one family."""
+    return tuple(spell_address(number, ipv6=ipv6) for number in numbers)
 
 
 @lru_cache(maxsize=16384)

@@ -11,7 +11,7 @@ from itertools import product
 from msgspec.structs import replace
 
 from review.model.network import Network, replace_machines
-from review.model.numbers import spell_address
+from review.model.numbers import spell_address, spell_addresses
 from review.model.packet import Entry, Start
 from review.model.story import Fate, Story
 from review.proof.atlas import whole_space
@@ -128,7 +128,7 @@ def _list_targets(world: World, name: NodeName, *, ipv6: bool) -> Iterator[str]:
     if here.reach is not None and here.reach.ipv6 is ipv6:
         yield spell_address(here.reach.address, ipv6=ipv6)
     aims = make_atlas(list_aims(world.documents.hosts[name]))
-    yield from world.spell(aims.pick(whole_space(ipv6=ipv6)), ipv6=ipv6)
+    yield from spell_addresses(aims.pick(whole_space(ipv6=ipv6)), ipv6=ipv6)
 
 
 def _is_among_neighbours(forgery: Forgery, story: Story) -> bool:

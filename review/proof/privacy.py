@@ -17,7 +17,7 @@ from itertools import combinations, product
 from msgspec.structs import replace
 
 from review.model.machine import Machine
-from review.model.numbers import spell_address
+from review.model.numbers import spell_addresses
 from review.model.packet import Entry, Packet, Start
 from review.model.story import Fate, Place, Story
 from review.proof.atlas import whole_space
@@ -77,8 +77,8 @@ def list_questions(
     kinds = list_kinds([host])
     asked: list[Question] = []
     for ipv6, spans in protected.items():
-        aims = _spell(targets.pick(*spans), ipv6=ipv6)
-        names = _spell(sources.pick(whole_space(ipv6=ipv6)), ipv6=ipv6)
+        aims = spell_addresses(targets.pick(*spans), ipv6=ipv6)
+        names = spell_addresses(sources.pick(whole_space(ipv6=ipv6)), ipv6=ipv6)
         for start, given in _list_senders(machine, names, peer, ipv6=ipv6):
             asked += [
                 (replace(kind, source=source, destination=aim), start)
@@ -98,10 +98,6 @@ def _list_senders(
     if peer is not None:
         start = Start(host=machine.name, entry=Entry.PEER, peer=peer.name)
         yield start, pods_of(peer, ipv6=ipv6)
-
-
-def _spell(numbers: Iterable[int], *, ipv6: bool) -> tuple[str, ...]:
-    return tuple(spell_address(number, ipv6=ipv6) for number in numbers)
 
 
 def find_leak(world: World, machine: Machine, questions: Iterable[Question]) -> Story | None:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from review.model.machine import UNKNOWN, Machine, Scope
 from review.model.network import Network, build_network
-from review.model.numbers import Range, read_address, spell_address
+from review.model.numbers import Range, read_address, spell_address, spell_addresses
 from review.model.packet import Packet, Protocol, Start
 from review.model.story import Story
 from review.model.surroundings import Surroundings
@@ -105,10 +105,6 @@ class World:
             if one not in self.hosts:
                 yield one.names[0], other.names[0], len(one.names) * len(other.names)
 
-    def spell(self, numbers: Iterable[int], *, ipv6: bool) -> tuple[str, ...]:
-        """Return addresses as text."""
-        return tuple(spell_address(number, ipv6=ipv6) for number in numbers)
-
     def pods_of(self, machine: Machine, *, ipv6: bool) -> tuple[str, ...]:
         """Return addresses of pods: one for all that nothing tells apart."""
         spans = [_span_of(each.addresses) for each in machine.pods.ranges]
@@ -138,7 +134,7 @@ class World:
 
     def _pick(self, spans: Iterable[Span], *, ipv6: bool) -> tuple[str, ...]:
         mine = [span for span in spans if span.ipv6 is ipv6 and span.first <= span.last]
-        return self.spell(self.atlas.pick(*mine), ipv6=ipv6)
+        return spell_addresses(self.atlas.pick(*mine), ipv6=ipv6)
 
 
 def list_kinds(hosts: Iterable[HostState]) -> tuple[Packet, ...]:

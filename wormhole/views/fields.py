@@ -1,7 +1,7 @@
 """Say a value, or what differs between two, field by field, in words for a reader."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
@@ -12,6 +12,10 @@ from schemas.state import Value
 from wormhole.remarks import count
 
 NONE: Final = "(none)"
+LINE: Final = 76
+"""How much is said beside a key before it goes to lines of its own."""
+_LINES: Final = 6
+"""How many lines of one field are shown unless all are asked for."""
 
 
 class FieldText(Value, frozen=True, kw_only=True):
@@ -49,6 +53,16 @@ def describe_difference(
         for name in names
         if old.get(name) != new.get(name) and name not in leave_out
     )
+
+
+def describe_on_lines(fields: Iterable[FieldText], *, verbose: bool) -> Iterator[str]:
+    """Say each field on lines of its own."""
+    for field in fields:
+        yield str(field)
+        shown = field.lines if verbose else field.lines[:_LINES]
+        yield from (f"  {line}" for line in shown)
+        if len(field.lines) > len(shown):
+            yield f"  and {len(field.lines) - len(shown)} more (-v shows them)"
 
 
 def plain(value: object) -> object:

@@ -10,14 +10,10 @@ from schemas.problems import neutralise
 from schemas.state import Value
 from wormhole.console import Paint, paint_plain
 from wormhole.remarks import count
-from wormhole.views.fields import FieldText
+from wormhole.views.fields import LINE, describe_on_lines
 from wormhole.views.grouping import Row, make_rows
 from wormhole.views.kinds import name_of, title_of
 
-_LINE: Final = 76
-"""How much is said beside a key before it goes to lines of its own."""
-_LINES: Final = 6
-"""How many lines of one field are shown unless all are asked for."""
 _INDENT: Final = " " * 8
 
 
@@ -151,24 +147,14 @@ def _share_out(row: Row, view: _View) -> tuple[str, tuple[str, ...]]:
     # Of a whole chain its note says enough: how many rules, or where its jumps lead.
     fields = () if whole and row.first.kind == "firewall" else row.fields
     said = ", ".join(map(str, fields))
-    fits = len(said) <= _LINE and (whole or not any(field.lines for field in fields))
+    fits = len(said) <= LINE and (whole or not any(field.lines for field in fields))
     beside = said if fits else ""
-    below = () if fits else tuple(_describe_on_lines(fields, view))
+    below = () if fits else tuple(describe_on_lines(fields, verbose=view.verbose))
     # A conflict's note quotes what somebody else wrote, such as the name in a foreign CNI file.
     note = neutralise(row.first.note)
     if note and not (beside or below or row.first.action == Action.CONFLICT):
         return note, ()
     return beside, (*below, *filter(None, [note]))
-
-
-def _describe_on_lines(fields: Iterable[FieldText], view: _View) -> Iterable[str]:
-    for field in fields:
-        yield str(field)
-        shown = field.lines if view.verbose else field.lines[:_LINES]
-        for line in shown:
-            yield f"  {line}"
-        if len(field.lines) > len(shown):
-            yield f"  and {len(field.lines) - len(shown)} more (-v shows them)"
 
 
 def _tags(change: Change, view: _View) -> str:

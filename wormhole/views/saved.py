@@ -10,13 +10,13 @@ from applier.saved.stale import Aspect, Fact, LiveDifference, OtherChange, Stale
 from schemas.problems import neutralise
 from wormhole.console import Paint, paint_plain
 from wormhole.remarks import count
+from wormhole.views.fields import LINE, describe_on_lines
 from wormhole.views.grouping import Row, make_rows
 from wormhole.views.kinds import title_of
 from wormhole.views.plan import describe_change, describe_changes, shorten_digest
 
 _INDENT: Final = " " * 8
-_LINE: Final = 76
-_LINES: Final = 6
+_SHOWN: Final = 6
 
 _ASPECTS: Final = {
     Aspect.VERSION: "made by wormhole {planned}; this is {now}",
@@ -133,15 +133,11 @@ def _describe_row(row: Row, width: int, paint: Paint, *, verbose: bool) -> Itera
     sign, verb, style = _ACTIONS[row.first.action]
     said = ", ".join(map(str, row.fields))
     note = neutralise(row.first.note)
-    fits = len(said) <= _LINE and not any(field.lines for field in row.fields)
+    fits = len(said) <= LINE and not any(field.lines for field in row.fields)
     beside = note or (said if fits else "")
     yield f"{paint(style, f'{sign:>3} {verb:<9}')} {row.name:<{width}}  {beside}".rstrip()
-    for field in () if fits or note else row.fields:
-        yield f"{_INDENT}{field}"
-        shown = field.lines if verbose else field.lines[:_LINES]
-        yield from (f"{_INDENT}  {line}" for line in shown)
-        if len(field.lines) > len(shown):
-            yield f"{_INDENT}  and {len(field.lines) - len(shown)} more (-v shows them)"
+    below = () if fits or note else row.fields
+    yield from (f"{_INDENT}{line}" for line in describe_on_lines(below, verbose=verbose))
 
 
 def _describe_others(
@@ -149,12 +145,12 @@ def _describe_others(
 ) -> Iterable[str]:
     """Yield what would be done otherwise although no live key of ours differs."""
     yield paint("strong", "changes")
-    shown = others if verbose else others[:_LINES]
+    shown = others if verbose else others[:_SHOWN]
     for other in shown:
         planned = describe_change(other.planned) if other.planned else "nothing"
         now = describe_change(other.now) if other.now else "nothing"
         if planned == now:
-            planned, now = f"{planned}", "the same, with other values"
+            now = "the same, with other values"
         yield f"  planned: {neutralise(planned)}; now: {neutralise(now)}"
     if len(others) > len(shown):
         yield f"  and {len(others) - len(shown)} more (-v shows them)"
