@@ -57,9 +57,16 @@ def summarise(review: Review) -> str:
 
 
 def describe_text(
-    review: Review, *, verbose: bool = False, paint: Paint = lambda _style, text: text
+    review: Review,
+    *,
+    verbose: bool = False,
+    paint: Paint = lambda _style, text: text,
+    hint: str = " (-v shows them)",
 ) -> tuple[str, ...]:
-    """Return the lines that tell of every entry and of the blast radius; none without changes."""
+    """Return the lines that tell of every entry and of the blast radius; none without changes.
+
+    ``hint`` stands behind the number of entries that are left out.
+    """
     if not review.entries:
         return ()
     shown = review.entries if verbose else review.entries[:_ENTRIES]
@@ -70,7 +77,7 @@ def describe_text(
             more = describe_details(entry, review.blast.hosts)
             lines += (paint("faint", f"{'':{_MARGIN}}{line}") for line in more)
     if left := review.entries[len(shown) :]:
-        lines.append(f"  and {count(len(left), 'more change')} (-v shows them)")
+        lines.append(f"  and {count(len(left), 'more change')}{hint}")
     return (*lines, "", *_describe_blast(review.blast, paint))
 
 

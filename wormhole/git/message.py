@@ -11,8 +11,6 @@ from wormhole.remarks import count
 _SUBJECT = 72
 """Characters of a first line that every tool shows."""
 _SHOWN_WARNINGS = 10
-_HINT = " (-v shows them)"
-"""Of use at a terminal, not in a commit."""
 
 
 class Occasion(Value, frozen=True, kw_only=True):
@@ -51,7 +49,7 @@ def _write_body(occasion: Occasion) -> Iterator[list[str]]:
     if occasion.why_none:
         yield [f"The state before cannot be read: {neutralise(occasion.why_none)}"]
     if occasion.review is not None:
-        yield [line.removesuffix(_HINT).rstrip() for line in describe_text(occasion.review)]
+        yield [line.rstrip() for line in describe_text(occasion.review, hint="")]
     yield _write_warnings(occasion.warnings)
     if occasion.rendered_files:
         yield [f"Native text: {count(occasion.rendered_files, 'file')} rendered anew or removed."]
