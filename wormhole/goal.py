@@ -1,4 +1,4 @@
-"""What ``apply`` was given, a state folder or a saved plan, to what it makes of the host."""
+"""A state folder or a saved plan, as ``apply`` takes it, to a desired state and the way there."""
 
 import argparse
 import sys

@@ -118,8 +118,8 @@ def store_reverted(host: Host, paths: Paths, note: Note, reason: Reason) -> Reve
 def clear_reverted(host: Host, paths: Paths, converged: str) -> None:
     """Forget what the host went back from, now that it converged to this digest.
 
-    What it went back to is healed meanwhile, again and again, and is no other state; unless it was
-    a repair that was taken back.
+    Converging to the state that it went back to forgets nothing: that is healed again and again.
+    But where a repair was taken back both are one state, and it was converged to after all.
     """
     reverted = load_reverted(host, paths)
     if reverted is None:

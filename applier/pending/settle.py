@@ -81,7 +81,7 @@ def keep(host: Host, *, paths: Paths, moment: Moment) -> Note | None:
 
 
 def put_back(host: Host, note: Note, before: Situation, paths: Paths, moment: Moment) -> Reversal:
-    """Give the host what a snapshot saw, by the one who has it; the caller holds the lock."""
+    """Put back what a snapshot saw, as only its holder can; the caller holds the lock."""
     reversal = revert(host, before, be_silent)
     if not reversal.complete:
         store_note(host, paths, replace(note, trouble=reversal.causes))

@@ -42,7 +42,7 @@ _FIELDS: Final = {field.encode_name: field.name for field in msgspec.structs.fie
 
 
 class Evidence:
-    """What the parser read of each field, asked for again by what it was read for."""
+    """The fields that the parser read, looked up by what each was read for."""
 
     def __init__(self, collected: Collected, mesh: ReadMesh) -> None:
         self._mesh: Final = mesh

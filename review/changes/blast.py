@@ -15,7 +15,7 @@ Groups = tuple[str, ...]
 
 
 def measure_blast(frame: Frame, deltas: Iterable[Delta], hosts: Mapping[NodeName, Impact]) -> Blast:
-    """Count what the hosts that are in both states are in for."""
+    """Count what a change brings to the hosts that are in both states."""
     changed = tuple(delta for delta in deltas if delta.path)
     noticed = Counter(hosts.values())
     added, removed = _count_peers(frame)

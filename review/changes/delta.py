@@ -150,11 +150,18 @@ def _identify(item: object) -> object:
             return item.destination, item.metric, item.type
         case dict():
             return next((f"{name}={item[name]}" for name in _NAMES if name in item), "object")
-        case [{"subnet": str(subnet)}, *_]:  # a range set of host-local: a pod's IP family
-            return f"IPv{6 if ':' in subnet else 4}"
         case list():
-            return "list"
+            return _identify_list(item)
         case bool() | int() | float():
             return repr(item)  # 1 and True are equal, and are not the same JSON
         case _:
             return item
+
+
+def _identify_list(items: list[Any]) -> str:
+    """Return what a list is known by: a range set of host-local by its IP family."""
+    match items:
+        case [{"subnet": str(subnet)}, *_]:
+            return f"IPv{6 if ':' in subnet else 4}"
+        case _:
+            return "list"

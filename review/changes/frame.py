@@ -70,7 +70,7 @@ class Frame:
         return _owners_of(self.new_pods)
 
     def strands(self, lost: Prefix, ways: frozenset[Prefix]) -> bool:
-        """Whether a prefix has pods, afterwards, that none of some other prefixes holds."""
+        """Whether pods inside of a lost prefix are in none of the ways that are left."""
         key = lost, ways
         if key not in self._stranding:
             inside = [pods for pods in self.new_owners if _lies_in(pods, lost)]

@@ -41,7 +41,7 @@ class View:
         return self.host.bridge.interface
 
     def routes_like(self, route: Route, others: "View") -> bool:
-        """Whether it has another's route for a prefix of its own, or has no routes at all."""
+        """Whether it has a route like another's, for whatever prefix; or no routes at all."""
         wanted = route.type, route.metric, route.device == others.device
         mine = {(one.type, one.metric, one.device == self.device) for one in self.host.routes}
         return wanted in mine or not mine

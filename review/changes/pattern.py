@@ -15,7 +15,7 @@ from schemas.values import InterfaceName, Prefix
 Pattern = tuple[str, str, bool, tuple[object, ...]]
 
 Word = tuple[str]
-"""A tuple of one, which no value of a rule is."""
+"""What stands in place of a value. A tuple, so that it equals nothing that a rule can hold."""
 
 _POD: Final[Word] = ("a pod CIDR",)
 _OVERLAY: Final[Word] = ("the overlay",)

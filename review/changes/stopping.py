@@ -1,7 +1,7 @@
-"""A difference within one host's document to whether traffic may stop for it.
+"""A difference within one host's document to whether traffic may stop because of it.
 
-The compiler makes no such difference, but for an overlay that changes: people do, with an editor.
-What only opens a hole stops nothing.
+The compiler makes such differences only where the overlay changes; people make them with an editor.
+A difference that only opens a hole stops nothing.
 """
 
 from typing import Final
@@ -15,11 +15,11 @@ _ROUTE: Final = 2
 """Steps to a whole route: ``routes``, its number."""
 _FORWARDING: Final = frozenset({"net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"})
 _NEEDED: Final = frozenset({Verdict.ACCEPT, Verdict.MASQUERADE, Verdict.CLAMP_MSS})
-"""What others may not do in the place of a chain that goes; they need not return from it."""
+"""Verdicts that traffic depends on: with the chain that gives them, it may stop."""
 
 
 def may_stop(frame: Frame, name: NodeName, delta: Delta, *, explained: bool) -> bool:
-    """Whether traffic may stop: at routes for any reason, at all else if none explains it."""
+    """Whether traffic may stop. Routes always count, all else only where nothing explains it."""
     if delta.path[:1] == ("routes",):
         return _loses_way(frame, frame.new.hosts[name], delta)
     return not explained and _may_stop_by_hand(delta)

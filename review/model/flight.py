@@ -21,7 +21,7 @@ class Connection(NamedTuple):
 
 
 Note = tuple[NodeName, Stage, str, Place | tuple[str, tuple[str | int, ...]] | None]
-"""A step before somebody reads it; its place is a value, or what one is made of."""
+"""A step as it is noted on the way. Its place may be a bare file and path: few are ever read."""
 
 
 class Flight:

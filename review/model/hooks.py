@@ -47,8 +47,8 @@ def _ask(
 ) -> Verdict | None:
     """Return ACCEPT or DROP; None when every chain gave the packet back.
 
-    ``TCPMSS`` answers ``XT_CONTINUE``: whatever comes behind it is asked too. So is what comes
-    behind ``MASQUERADE`` here, where its table is not: iptables refuses it.
+    ``TCPMSS`` answers ``XT_CONTINUE``: the rules behind it are asked too. ``MASQUERADE`` outside of
+    nat is passed over: iptables refuses it there.
     """
     source, destination, syn = flight.source, flight.destination, flight.syn
     for chain in chains:

@@ -1,4 +1,4 @@
-"""Prefixes with something each to what belongs to an address: the longest match first."""
+"""A table of prefixes, and an address, to what the table holds for it: the longest match first."""
 
 from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar

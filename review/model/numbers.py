@@ -69,14 +69,14 @@ def spell_prefix(prefix: Range) -> str:
 
 @lru_cache(maxsize=16384)
 def read_prefix(text: str) -> Range | None:
-    """Return a prefix as numbers; None for what is none, which no host would take."""
+    """Return a prefix as numbers; None for a text that no host would take."""
     ipv6, length = ":" in text, text.rpartition("/")[2]
     found = find_range(text)
     return None if isinstance(found, str) else Range(ipv6, *found, int(length))
 
 
 def read_interface_address(text: str) -> tuple[Range, Range] | None:
-    """Return an address alone, and the prefix that it is on link with; None for what is none."""
+    """Return an address alone, and the prefix that it is on link with; None for other text."""
     address, _, length = text.partition("/")
     try:
         ipv6, number = read_address(address)
@@ -91,7 +91,7 @@ def read_interface_address(text: str) -> tuple[Range, Range] | None:
 
 
 def read_endpoint(endpoint: Endpoint) -> Reach | None:
-    """Return an endpoint as numbers; None for what is none."""
+    """Return an endpoint as numbers; None for other text."""
     address, _, port = endpoint.rpartition(":")
     try:
         return Reach(*read_address(address.strip("[]")), int(port))

@@ -1,8 +1,8 @@
 """The peer groups that a host joins to its cryptokey routing table.
 
-Hosts that join the same groups share one table. Each is left out of its own (the kernel refuses
-a device's own key, ``set_peer`` in drivers/net/wireguard/netlink.c), and so are peers that it lacks
-for now; whoever asks names them.
+Hosts that join the same groups share one table. No host is its own peer (the kernel refuses a
+device's own key, ``set_peer`` in drivers/net/wireguard/netlink.c), and one may lack peers for now:
+whoever asks names those that are to be left out.
 """
 
 from collections.abc import Collection, Iterable

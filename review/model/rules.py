@@ -21,7 +21,7 @@ _TABLES: Final = {
 
 
 class Matched(NamedTuple):
-    """A rule as far as devices leave it open: which sources, destinations, segments it is for."""
+    """A rule whose devices match already: for which sources, destinations and segments it is."""
 
     first_source: int
     last_source: int

@@ -20,7 +20,7 @@ class Surroundings(Value, frozen=True, kw_only=True):
     """Bytes of ciphertext that the underlay carries between two nodes, and nothing larger, not even
     in fragments. A pair that is not here carries anything."""
     everybody_spoke: bool = False
-    """Whether who can speak first to a node has done so, with a keepalive or without."""
+    """Whether every peer that can reach a node has spoken to it, with a keepalive or without."""
 
     def covers(self, number: int, *, ipv6: bool) -> bool:
         """Whether an address is in the overlay."""

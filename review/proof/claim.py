@@ -19,7 +19,7 @@ class Claim(StrEnum):
 
 
 class Counterexample(Value, frozen=True, kw_only=True):
-    """A packet that fares otherwise than was claimed."""
+    """A packet that contradicts a claim."""
 
     claim: Claim
     subject: str

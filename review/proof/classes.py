@@ -24,7 +24,7 @@ from schemas.state import Documents, HostState, Value
 from schemas.values import NodeName, PublicKey
 
 REPRESENTATIVES: Final = 3
-"""Of each class: no claim speaks of more hosts than a sender, a receiver and whom one plays."""
+"""Of each class: a claim speaks at most of a sender, a receiver and whose name is used."""
 
 ADDRESS: Final = re.compile(r'"([0-9]+\.[0-9.]+|[0-9a-f]*:[0-9a-f:.]*:[0-9a-f:.]*)(?:/[0-9]+)?"')
 """A quoted address or prefix, in JSON."""
@@ -83,8 +83,8 @@ def reduce_documents(documents: Documents, names: Iterable[NodeName]) -> Documen
 def find_entangled(members: Mapping[NodeName, Member]) -> frozenset[NodeName]:
     """Return whoever shares an address, a prefix or a key with somebody else.
 
-    One sorted sweep over everybody's ranges. What is nobody else's may be renamed; who is in here
-    is taken as he is.
+    One sorted sweep over everybody's ranges. Whoever shares nothing may be renamed; whoever is in
+    here is taken as it is.
     """
     claims = sorted(
         _Holding(span, name)

@@ -30,7 +30,7 @@ from schemas.values import InterfaceName, NodeName
 
 
 def find_journeys(old: Documents, new: Documents) -> tuple[tuple[NodeName, ...], ...]:
-    """Return the hosts of both states, sorted by journey: those together that go the same way."""
+    """Return the hosts of both states, together those whose documents change alike."""
     before, after = _number_classes(old), _number_classes(new)
     journeys: dict[object, list[NodeName]] = {}
     for name in sorted({*old.hosts, *new.hosts}):

@@ -142,7 +142,7 @@ def _say_subject(who: str, does_not: str, one: NodeName, other: NodeName) -> str
 
 
 def find_trouble(story: Story, trip: Trip) -> str:
-    """Say how a packet fared otherwise than it should; empty when it fared well."""
+    """Say what went wrong with a packet; empty when nothing did."""
     if story.fate is not Fate.DELIVERED:
         return story.fate
     if story.host != trip.target:

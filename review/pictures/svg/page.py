@@ -1,4 +1,4 @@
-"""A layout's elements to an SVG document: heading, legend, style, and words for who sees none."""
+"""A layout's elements to an SVG document: heading, legend, style, and a description in words."""
 
 from collections.abc import Iterator
 from html import escape
