@@ -2,10 +2,8 @@
 
 import argparse
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Final
 
 from applier.errors import AgentRuns, Locked, Unobservable
 from applier.host import Host
@@ -14,9 +12,6 @@ from applier.pending.note import Note
 from applier.pending.verdict import Moment
 from applier.situation import Situation
 from applier.vault import Vault
-
-_GLANCE: Final = 0.25
-"""Seconds between two looks whether a lock is free."""
 
 
 def paths_from(arguments: argparse.Namespace) -> Paths:
@@ -86,37 +81,16 @@ def arm_watchdog(before: Situation, note: Note, vault: Vault, paths: Paths) -> N
 
 
 @contextmanager
-def wait_for_lock(paths: Paths, patience: float) -> Iterator[None]:
+def hold_lock(paths: Paths, patience: float = 0) -> Iterator[None]:
     """Be the only applier on this host, after so many seconds of waiting at most.
 
     Raises:
         Locked: another one is at work, still.
 
     """
-    until = time.monotonic() + patience
-    with ExitStack() as stack:
-        while True:
-            try:
-                stack.enter_context(hold_lock(paths))
-                break
-            except Locked:
-                if time.monotonic() >= until:
-                    raise
-                time.sleep(_GLANCE)
-        yield
+    from applier.linux.lock import hold_within  # noqa: PLC0415 - only what writes needs it
 
-
-@contextmanager
-def hold_lock(paths: Paths) -> Iterator[None]:
-    """Be the only applier on this host.
-
-    Raises:
-        Locked: another one is at work.
-
-    """
-    from applier.linux.lock import hold  # noqa: PLC0415 - only what writes needs it
-
-    with hold(paths.run / "lock"):
+    with hold_within(paths.run / "lock", patience):
         yield
 
 
@@ -133,20 +107,12 @@ def hold_agent_lock(
         AgentRuns: there is another one, still.
 
     """
-    from applier.linux.lock import hold  # noqa: PLC0415 - as above
+    from applier.linux.lock import hold_within  # noqa: PLC0415 - as above
 
-    until = time.monotonic() + patience
     with ExitStack() as stack:
-        while True:
-            try:
-                stack.enter_context(hold(paths.run / "agent.lock"))
-                break
-            except Locked as error:
-                if time.monotonic() >= until:
-                    found = (error.operation, error.target, error.reason, error.code)
-                    raise AgentRuns(*found) from error
-                if tell is not None:
-                    tell(str(error))
-                    tell = None
-                time.sleep(_GLANCE)
+        try:
+            stack.enter_context(hold_within(paths.run / "agent.lock", patience, tell))
+        except Locked as error:
+            found = (error.operation, error.target, error.reason, error.code)
+            raise AgentRuns(*found) from error
         yield

@@ -3,17 +3,16 @@
 import os
 import syslog
 import time
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import Final
 
-from applier.errors import Locked
 from applier.linux.detach import Detached, detach
 from applier.linux.host import LinuxHost
-from applier.linux.lock import hold
+from applier.linux.lock import hold, hold_within
 from applier.paths import Paths
 from applier.pending.note import Note
 from applier.pending.verdict import Moment
-from applier.pending.watchdog import TICK, Post, watch
+from applier.pending.watchdog import Post, watch
 from applier.situation import Situation
 from applier.vault import Vault
 from schemas.document import digest
@@ -34,27 +33,13 @@ def arm(before: Situation, note: Note, *, vault: Vault, paths: Paths) -> None:
     """
 
     def work(detached: Detached) -> None:
-        with ExitStack() as stack:
-            _hold_watch(stack, paths)
+        # Others who look whether a watchdog lives hold its lock for an instant, too.
+        with hold_within(paths.watchdog_lock, _PATIENCE):
             _say(f"watches over a change to sha256:{digest(note.desired)[:12]}")
             detached.tell_ready()
             watch(_post(detached, note, vault, paths), note, before, paths)
 
     detach(work, _NAME, paths.watchdog_log)
-
-
-def _hold_watch(stack: ExitStack, paths: Paths) -> None:
-    """Be seen to be alive. Others who look hold the lock for an instant, too."""
-    until = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            stack.enter_context(hold(paths.watchdog_lock))
-        except Locked:
-            if time.monotonic() >= until:
-                raise
-            time.sleep(TICK / 5)
-        else:
-            return
 
 
 def _post(detached: Detached, note: Note, vault: Vault, paths: Paths) -> Post:

@@ -5,8 +5,9 @@ import fcntl
 import os
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,8 @@ from applier.linux.files import make_folder
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _NOTE_SIZE: Final = 256
+_GLANCE: Final = 0.05
+"""Seconds between two looks whether a lock is free."""
 
 
 @contextmanager
@@ -43,6 +46,34 @@ def hold(path: Path) -> Iterator[None]:
             _write_note(descriptor, "")
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def hold_within(
+    path: Path, patience: float, tell: Callable[[str], None] | None = None
+) -> Iterator[None]:
+    """Hold the lock while the block runs, after so many seconds of waiting at most.
+
+    ``tell`` is told once whom this waits for.
+
+    Raises:
+        Locked, HostError: as :func:`hold`.
+
+    """
+    until = time.monotonic() + patience
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(hold(path))
+                break
+            except Locked as error:
+                if time.monotonic() >= until:
+                    raise
+                if tell is not None:
+                    tell(str(error))
+                    tell = None
+                time.sleep(_GLANCE)
+        yield
 
 
 def is_held(path: Path) -> bool:

@@ -364,7 +364,7 @@ def test_what_could_not_be_taken_back_ends_with_7_and_nothing_else_is_done(
     wormhole: Wormhole, trial: Watchdog, host: FakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)
-    monkeypatch.setattr("wormhole.thishost.hold_lock", lambda _: _nothing())
+    monkeypatch.setattr("wormhole.thishost.hold_lock", lambda *_: _nothing())
     trial.die()
 
     def refuse(*_: object, **__: object) -> None:

@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     with thishost.open_host(paths) as (host, vault):
         if arguments.revert:
             return _take_back(host, vault, paths)
-        with thishost.wait_for_lock(paths, _LOCK_PATIENCE):
+        with thishost.hold_lock(paths, _LOCK_PATIENCE):
             return (_settle if arguments.settle else _keep)(host, vault, paths)
 
 
@@ -66,7 +66,8 @@ def _keep(host: "Host", vault: "Vault", paths: "Paths") -> int:
         out(f"Confirmed: {kept.desired.host.name} keeps {name}.")
         return Exit.OK
     if load_note(host, paths) is None:
-        return _say_nothing_waits(host, paths)
+        lack = "no change waits to be confirmed"
+        return _say_there_is_none(host, paths, lack, "Too late", Exit.REVERTED)
     _go_back(host, vault, paths)
     out("Too late: the change is taken back.")
     return Exit.REVERTED
@@ -83,16 +84,17 @@ def _go_back(host: "Host", vault: "Vault", paths: "Paths") -> None:
         return
 
 
-def _say_nothing_waits(host: "Host", paths: "Paths") -> int:
+def _say_there_is_none(host: "Host", paths: "Paths", lack: str, told: str, code: Exit) -> int:
+    """Say what was taken back already, with ``told`` before it; or that there is nothing at all."""
     from applier.pending.note import load_reverted  # noqa: PLC0415 - as in run
     from wormhole.views.trial import say_reverted  # noqa: PLC0415
 
     reverted = load_reverted(host, paths)
     if reverted is None:
-        err("wormhole: no change waits to be confirmed on this host")
+        err(f"wormhole: {lack} on this host")
         return Exit.INPUT
-    out(f"Too late: {say_reverted(reverted)}.")
-    return Exit.REVERTED
+    out(f"{told}: {say_reverted(reverted)}.")
+    return code
 
 
 def _settle(host: "Host", vault: "Vault", paths: "Paths") -> int:
@@ -119,10 +121,11 @@ def _take_back(host: "Host", vault: "Vault", paths: "Paths") -> int:
     from wormhole import thishost  # noqa: PLC0415
     from wormhole.views.trial import say_reverted  # noqa: PLC0415
 
-    with thishost.wait_for_lock(paths, _LOCK_PATIENCE):
+    with thishost.hold_lock(paths, _LOCK_PATIENCE):
         note = load_note(host, paths)
         if note is None:
-            return _say_nothing_is_left(host, paths)
+            lack, told = "no change is on trial", "Nothing is left to take back"
+            return _say_there_is_none(host, paths, lack, told, Exit.OK)
         store_note(host, paths, replace(note, asked_back=True))
         _go_back(host, vault, paths)
     until = time.monotonic() + _BACK_PATIENCE
@@ -134,18 +137,6 @@ def _take_back(host: "Host", vault: "Vault", paths: "Paths") -> int:
         time.sleep(_GLANCE)
     reverted = load_reverted(host, paths)
     out(f"Taken back: {say_reverted(reverted)}." if reverted else "Taken back.")
-    return Exit.OK
-
-
-def _say_nothing_is_left(host: "Host", paths: "Paths") -> int:
-    from applier.pending.note import load_reverted  # noqa: PLC0415 - as in run
-    from wormhole.views.trial import say_reverted  # noqa: PLC0415
-
-    reverted = load_reverted(host, paths)
-    if reverted is None:
-        err("wormhole: no change is on trial on this host")
-        return Exit.INPUT
-    out(f"Nothing is left to take back: {say_reverted(reverted)}.")
     return Exit.OK
 
 
