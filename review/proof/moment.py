@@ -1,7 +1,7 @@
 """One host in the middle of a change: what stands already, and what does not yet."""
 
-from schemas.state import HostState, Peer, Value
-from schemas.values import InterfaceName, NodeName
+from schemas.state import HostState, Value
+from schemas.values import InterfaceName
 
 
 class Moment(Value, frozen=True, kw_only=True):
@@ -14,8 +14,6 @@ class Moment(Value, frozen=True, kw_only=True):
     after: str
     """The last step made, in words; empty at the beginning."""
     host: HostState
-    peers: dict[NodeName, Peer]
-    """On its device; the document's peer groups do not count."""
     up: frozenset[InterfaceName]
     """The devices that are there and up."""
     guarded: bool

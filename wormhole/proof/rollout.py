@@ -18,19 +18,16 @@ from applier.wanted import scope_of, want
 from renderers.iptables import parts_of, write
 from review.proof.moment import Moment
 from schemas.state import (
-    Bridge,
     Chain,
-    Firewall,
     Hook,
     HostState,
     IptablesVariant,
-    Peer,
     ResolvedHost,
     Route,
     RouteType,
     WireGuard,
 )
-from schemas.values import InterfaceName, NodeName
+from schemas.values import InterfaceName
 
 _VARIANT: Final = IptablesVariant.NFT
 """Which one a host has is not in its document; both take the same steps."""
@@ -136,7 +133,6 @@ def _spell_moments(  # noqa: PLR0913, PLR0917 - what one moment is made of
                 total=total,
                 after=after,
                 host=host,
-                peers=_spell_peers(state, tunnel),
                 up=frozenset(InterfaceName(name) for name, link in state["up"].items() if link.up),
                 guarded=_is_guarded(state, old, new),
             )
@@ -160,22 +156,12 @@ def _spell_host(
 ) -> HostState:
     documents = [each.host for each in (new, old) if each]
     either = documents[0]
-    device = state["wireguard"].get(tunnel)
     return replace(
         either,
-        wireguard=WireGuard(
-            interface=InterfaceName(tunnel),
-            public_key=device.public_key if device else either.wireguard.public_key,
-            listen_port=device.listen_port if device else either.wireguard.listen_port,
-            mtu=_mtu_of(state, tunnel, either.wireguard.mtu),
-            addresses=_addresses_of(state, tunnel),
-            peer_groups=either.wireguard.peer_groups,
-            persistent_keepalive=either.wireguard.persistent_keepalive,
-            preshared_key_epoch=either.wireguard.preshared_key_epoch,
-        ),
-        bridge=Bridge(
+        wireguard=_spell_tunnel(state, either.wireguard, InterfaceName(tunnel)),
+        bridge=replace(
+            either.bridge,
             interface=InterfaceName(bridge),
-            mac=either.bridge.mac,
             mtu=_mtu_of(state, bridge, either.bridge.mtu),
             addresses=_addresses_of(state, bridge),
         ),
@@ -190,11 +176,25 @@ def _spell_host(
             for route in state[kind].values()
         ),
         sysctls={key: sysctl.value for key, sysctl in state["sysctl"].items()},
-        firewall=Firewall(
-            iptables_variant=either.firewall.iptables_variant,
+        firewall=replace(
+            either.firewall,
             ipv4=_chains_of(state, documents, ipv6=False),
             ipv6=_chains_of(state, documents, ipv6=True),
         ),
+    )
+
+
+def _spell_tunnel(
+    state: Mapping[str, Mapping[str, Any]], wanted: WireGuard, tunnel: InterfaceName
+) -> WireGuard:
+    device = state["wireguard"].get(tunnel) or wanted
+    return replace(
+        wanted,
+        interface=tunnel,
+        public_key=device.public_key,
+        listen_port=device.listen_port,
+        mtu=_mtu_of(state, tunnel, wanted.mtu),
+        addresses=_addresses_of(state, tunnel),
     )
 
 
@@ -239,13 +239,3 @@ def _hooks_of(there: Mapping[str, Any], chain: Chain, target: str) -> tuple[Hook
             for jump in there.get(f"{chain.stage} {hook.upper()}", ())
         )
     )
-
-
-def _spell_peers(state: Mapping[str, Mapping[str, Any]], device: str) -> dict[NodeName, Peer]:
-    return {
-        NodeName(name): Peer(
-            public_key=peer.public_key, allowed_ips=peer.allowed_ips, endpoint=peer.endpoint
-        )
-        for name, peer in state["peer"].items()
-        if peer.device == device
-    }
