@@ -132,16 +132,7 @@ def build_machine(mesh: MeshState, host: HostState, peers: PeerTable | None = No
             epoch=wireguard.preshared_key_epoch,
             tunnel=wireguard.interface,
             bridge=bridge.interface,
-            links={
-                wireguard.interface: Link(
-                    wireguard.interface,
-                    wireguard.mtu,
-                    Place(file=file, path=("wireguard", "mtu")),
-                ),
-                bridge.interface: Link(
-                    bridge.interface, bridge.mtu, Place(file=file, path=("bridge", "mtu"))
-                ),
-            },
+            links=_read_links(host, file),
             addresses=addresses,
             ways=ways,
             pods=read_pods(host, file),
@@ -206,6 +197,14 @@ _EMPTY: Final[tuple[LongestMatch[Way], LongestMatch[Way]]] = (
     LongestMatch((), ipv6=False),
     LongestMatch((), ipv6=True),
 )
+
+
+def _read_links(host: HostState, file: str) -> dict[InterfaceName, Link]:
+    devices = (("wireguard", host.wireguard), ("bridge", host.bridge))
+    return {
+        device.interface: Link(device.interface, device.mtu, Place(file=file, path=(field, "mtu")))
+        for field, device in devices
+    }
 
 
 def _read_addresses(host: HostState, file: str) -> tuple[Address, ...]:

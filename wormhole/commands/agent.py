@@ -48,7 +48,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="text",
         help="How log lines are written to standard error (now %(default)s).",
     )
-    group = parser.add_argument_group("with --from cluster")
+    _add_cluster_options(parser.add_argument_group("with --from cluster"))
+    add_host_folders(parser)
+
+
+def _add_cluster_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--endpoint",
         metavar="IP[:PORT]",
@@ -66,7 +70,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="Where the Secret wormhole-psk is (WORMHOLE_NAMESPACE, else wormhole-system).",
     )
-    add_host_folders(parser)
 
 
 def find_namespace() -> str:
