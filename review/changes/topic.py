@@ -81,9 +81,9 @@ class Topic:
         who = ("it" if one else "they") if self.where else self.many_hosts
         return f"{who} {verb(len(self.hosts), plural, singular)}"
 
-    def say_others(self, plural: str, singular: str = "") -> str:
+    def say_others(self, plural: str) -> str:
         """Say it of the hosts that it is not about."""
-        return f"{count(self.others, 'host')} {verb(self.others, plural, singular)}"
+        return f"{count(self.others, 'host')} {verb(self.others, plural)}"
 
     def count_rules(self, *, gone: bool) -> list[int]:
         """Return how many firewall rules each host loses or gains, of those that do."""

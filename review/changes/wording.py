@@ -11,6 +11,7 @@ from schemas.state import Peer, Route, Rule
 
 _SPELT: Final = 60
 """Characters of a value that stand in a sentence."""
+_NAMED: Final = 2
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
@@ -42,9 +43,9 @@ def list_some(names: Sequence[str], shown: int) -> str:
     return f"{', '.join(names[:shown])} and {len(names) - shown:,} more"
 
 
-def name_few(names: Sequence[str], noun: str, shown: int = 2) -> str:
-    """Return names as long as there are few, then how many: ``node-a and node-b``, ``3 nodes``."""
-    return list_all(names) if len(names) <= shown else count(len(names), noun)
+def name_few(names: Sequence[str], noun: str) -> str:
+    """Return one name, or two, or how many there are: ``node-a and node-b``, ``3 nodes``."""
+    return list_all(names) if len(names) <= _NAMED else count(len(names), noun)
 
 
 def each(numbers: Collection[int], noun: str) -> str:

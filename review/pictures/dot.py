@@ -47,7 +47,7 @@ def draw_dot(picture: Picture) -> str:
 
 
 def _choose_layout(picture: Picture) -> str:
-    return "dot" if picture.is_summary else "circo"
+    return "dot" if picture.links is None else "circo"
 
 
 def _draw_groups(picture: Picture, ids: dict[str, str]) -> Iterator[str]:

@@ -84,11 +84,6 @@ class Picture(Value, frozen=True, kw_only=True):
     compared: bool = False
 
     @property
-    def is_summary(self) -> bool:
-        """Whether links are told rather than drawn."""
-        return self.links is None
-
-    @property
     def present(self) -> tuple[Node, ...]:
         """The nodes of the new side."""
         return tuple(node for node in self.nodes if node.change is not Change.LEAVES)

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from review.model.packet import Packet, Protocol
+from review.model.packet import Packet
 from review.model.story import Place, Story
 from review.proof.claim import Claim, Counterexample, Proof, Unfollowed
 from schemas.document import HOSTS_FOLDER, MESH_FILE
@@ -150,12 +150,11 @@ def _say_others(example: Counterexample) -> str:
 
 
 def describe_packet(packet: Packet) -> str:
-    """Return ``icmp from 10.244.0.10 to 10.244.1.10, 100 bytes``."""
+    """Return ``ICMP from 10.244.0.10 to 10.244.1.10, 100 bytes``."""
     opening = ", opening a connection" if packet.tcp_syn else ""
     whole = ", not to be fragmented" if packet.dont_fragment else ""
-    protocol = packet.protocol.upper() if packet.protocol is not Protocol.ICMP else "ICMP"
     way = f"from {packet.source} to {packet.destination}"
-    return f"{protocol} {way}, {packet.size} bytes{opening}{whole}"
+    return f"{packet.protocol.upper()} {way}, {packet.size} bytes{opening}{whole}"
 
 
 def describe_steps(story: Story) -> Iterator[str]:
