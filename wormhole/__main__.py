@@ -37,6 +37,8 @@ def _run_command(argv: Sequence[str]) -> int:
     if not argv:
         out(describe_commands())
         return Exit.OK
+    if not argv[0].startswith("-") and argv[0] not in COMMANDS:
+        return _refuse_command(argv[0])
     parser = build_parser(argv[:1] if argv[0] in COMMANDS else COMMANDS)
     try:
         arguments = parser.parse_args(argv)
@@ -49,6 +51,14 @@ def _run_command(argv: Sequence[str]) -> int:
         return Exit.INPUT
     with log_changes():
         return load_command(command).run(arguments)
+
+
+def _refuse_command(name: str) -> int:
+    from schemas.wording import suggest  # noqa: PLC0415 - brings difflib
+
+    hint = suggest(name, COMMANDS)
+    err(f"wormhole: no command {name!r}{hint}; 'wormhole' alone shows them all")
+    return Exit.INPUT
 
 
 class _CommandParser(argparse.ArgumentParser):

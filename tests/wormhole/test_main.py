@@ -46,7 +46,17 @@ def test_options_without_a_command_are_a_usage_error(capsys: pytest.CaptureFixtu
     assert (2, "", expected) == (run(["--color"]), *capsys.readouterr())
 
 
-@pytest.mark.parametrize("arguments", [["conquer"], ["plan"], ["plan", "state", "--hots", "a"]])
+@pytest.mark.parametrize(
+    ("name", "hint"), [("conquer", ""), ("paln", ' (did you mean "plan"?)'), ("help", "")]
+)
+def test_a_command_that_there_is_not_is_told_which_was_meant(
+    name: str, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = f"wormhole: no command '{name}'{hint}; 'wormhole' alone shows them all\n"
+    assert (run([name, "state"]), *capsys.readouterr()) == (2, "", said)
+
+
+@pytest.mark.parametrize("arguments", [["plan"], ["plan", "state", "--hots", "a"]])
 def test_a_wrong_command_line_exits_2(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

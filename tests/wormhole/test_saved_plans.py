@@ -336,6 +336,15 @@ def test_permissions_and_hosts_that_do_not_go_together_are_refused(wormhole: Wor
     assert wormhole("apply", "p.json", "--host", "node-a")[0] == 0
 
 
+@pytest.mark.parametrize("command", ["plan", "apply", "show"])
+def test_an_inventory_in_place_of_a_state_is_told_apart_from_it(
+    wormhole: Wormhole, command: str
+) -> None:
+    Path("mesh.yaml").write_text("kind: Mesh\n")
+    rule = "is an inventory by its name: 'wormhole compile' makes a state folder of it"
+    assert wormhole(command, "mesh.yaml") == (2, "", f"error: mesh.yaml: {rule}\n")
+
+
 def test_a_plan_is_made_beside_an_apply_and_applied_alone(
     wormhole: Wormhole, host: FakeHost
 ) -> None:

@@ -45,9 +45,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Observe, compare, print; save it when that is asked."""
     from schemas.problems import Problems  # noqa: PLC0415 - brings msgspec
     from wormhole.files.folder import names_file  # noqa: PLC0415
+    from wormhole.files.savedfile import refuse_inventory  # noqa: PLC0415
     from wormhole.files.statefolder import read_resolved  # noqa: PLC0415
 
     if names_file(arguments.state):
+        refuse_inventory(arguments.state)
         rule = "is no state folder: a saved plan is read with 'wormhole show'"
         raise Problems.one(rule, file=str(arguments.state))
     if arguments.allow_mass_delete and arguments.out is None:

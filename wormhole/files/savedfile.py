@@ -32,9 +32,22 @@ def open_saved(path: Path) -> Opened:
         Problems: it cannot be read, is no saved plan, or contradicts itself.
 
     """
+    refuse_inventory(path)
     content = _read(path)
     saved = read_saved(content, str(path), __version__)
     return Opened(saved=saved, content=content, version=__version__)
+
+
+def refuse_inventory(path: Path) -> None:
+    """Tell who names an inventory where a host's command takes what it compiles to.
+
+    Raises:
+        Problems: its ending says so.
+
+    """
+    if path.suffix.lower() in {".yaml", ".yml"}:
+        rule = "is an inventory by its name: 'wormhole compile' makes a state folder of it"
+        raise Problems.one(rule, file=str(path))
 
 
 def refuse_place(path: Path) -> None:
