@@ -56,7 +56,7 @@ def test_graph_prints_the_format_that_is_asked_for(
         ("mesh.dot", "digraph "),
         ("mesh.gv", "digraph "),
         ("mesh.mmd", "flowchart "),
-        ("mesh.txt", "flowchart "),
+        ("mesh.mermaid", "flowchart "),
     ],
 )
 def test_the_ending_of_the_file_says_the_format(
@@ -65,6 +65,17 @@ def test_the_ending_of_the_file_says_the_format(
     assert wormhole("graph", "new", "-o", name) == (0, f"wrote {name}\n", "")
     assert (states / name).read_text().startswith(beginning)
     assert wormhole("graph", "new", "-o", name) == (0, f"unchanged: {name}\n", "")
+
+
+@pytest.mark.parametrize("name", ["mesh.png", "mesh"])
+def test_a_file_whose_ending_says_no_format_needs_the_format_said(
+    wormhole: Wormhole, states: Path, name: str
+) -> None:
+    rule = "its ending says no format: end it in .svg, .dot, .gv, .mmd, .mermaid, or give --format"
+    assert wormhole("graph", "new", "-o", name) == (2, "", f"error: {name}: {rule}\n")
+    assert not (states / name).exists()
+    assert wormhole("graph", "new", "-o", name, "--format", "dot")[0] == 0
+    assert (states / name).read_text().startswith("digraph ")
 
 
 def test_graph_takes_an_inventory_and_marks_what_changes(wormhole: Wormhole, states: Path) -> None:

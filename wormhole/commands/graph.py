@@ -35,7 +35,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format",
         choices=("svg", "mermaid", "dot"),
-        help="What to write; without it what the ending of FILE says, else mermaid.",
+        help="What to write; without it what the ending of FILE says (.svg, .mmd, .dot), or mermaid"
+        " on standard output.",
     )
     parser.add_argument(
         "-o", "--output", metavar="FILE", type=Path, help="Write to FILE, not to standard output."
@@ -49,11 +50,12 @@ def run(arguments: argparse.Namespace) -> int:
     from wormhole.files.statereader import open_reader  # noqa: PLC0415
     from wormhole.remarks import say_warnings  # noqa: PLC0415
 
+    draw = _find_way_to_draw(arguments)
     reader = open_reader(arguments.state, arguments.diff)
     state = reader.read(arguments.state)
     old = reader.read(arguments.diff).documents if arguments.diff is not None else None
     say_warnings(state.warnings, arguments.color)
-    text = _draw(arguments)(build_picture(state.documents, old))
+    text = draw(build_picture(state.documents, old))
     if arguments.output is None:
         out(text.removesuffix("\n"))
     else:
@@ -61,11 +63,23 @@ def run(arguments: argparse.Namespace) -> int:
     return Exit.OK
 
 
-def _draw(arguments: argparse.Namespace) -> "Callable[[Picture], str]":
+def _find_way_to_draw(arguments: argparse.Namespace) -> "Callable[[Picture], str]":
     from review.pictures.dot import draw_dot  # noqa: PLC0415 - as above
     from review.pictures.mermaid import draw_mermaid  # noqa: PLC0415
     from review.pictures.svg import draw_svg  # noqa: PLC0415
 
-    ending = arguments.output.suffix.lower() if arguments.output is not None else ""
-    wanted = arguments.format or _FORMATS.get(ending, "mermaid")
-    return {"svg": draw_svg, "dot": draw_dot, "mermaid": draw_mermaid}[wanted]
+    return {"svg": draw_svg, "dot": draw_dot, "mermaid": draw_mermaid}[_choose_format(arguments)]
+
+
+def _choose_format(arguments: argparse.Namespace) -> str:
+    if arguments.format is not None:
+        return str(arguments.format)
+    if arguments.output is None:
+        return "mermaid"
+    try:
+        return _FORMATS[arguments.output.suffix.lower()]
+    except KeyError:
+        from schemas.problems import Problems  # noqa: PLC0415 - brings msgspec
+
+        rule = f"its ending says no format: end it in {', '.join(_FORMATS)}, or give --format"
+        raise Problems.one(rule, file=str(arguments.output)) from None
