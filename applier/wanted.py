@@ -101,7 +101,8 @@ def refuse_another_key(resolved: ResolvedHost, own: PublicKey) -> None:
                     object=f"HostState/{resolved.host.name}",
                     path="wireguard.publicKey",
                     value=named,
-                    rule=f"is not this host's public key, which is {own}",
+                    rule=f"is not this host's public key, which is {own}:"
+                    " correct its MeshNode, and compile again",
                 )
             ]
         )

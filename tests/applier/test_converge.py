@@ -485,7 +485,8 @@ class TestRefusals:
             scene.converge()
         assert str(caught.value) == (
             f"HostState/node-a wireguard.publicKey '{make_key('other')}': "
-            f"is not this host's public key, which is {PUBLIC}"
+            f"is not this host's public key, which is {PUBLIC}:"
+            " correct its MeshNode, and compile again"
         )
         assert scene.writes() == []
 

@@ -147,7 +147,8 @@ class TestTooLittle:
                     object="HostState/node-a",
                     path="wireguard.publicKey",
                     value=KEY,
-                    rule=f"is not this host's public key, which is {own}",
+                    rule=f"is not this host's public key, which is {own}:"
+                    " correct its MeshNode, and compile again",
                 ),
             )
         )
