@@ -103,7 +103,7 @@ def test_a_folder_that_is_no_state_is_an_error(tmp_path: Path, wormhole: Wormhol
     (tmp_path / "empty").mkdir()
     code, _, errors = wormhole("trace", "empty", *PODS)
 
-    rule = "no .yaml, .yml, .json file in this folder"
+    rule = "neither a state folder (no mesh.json) nor an inventory (no .yaml, .yml, .json)"
     assert (code, errors) == (2, f"error: empty: {rule}\n")
 
 

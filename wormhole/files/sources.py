@@ -61,6 +61,14 @@ def is_inventory_file(name: str) -> bool:
     return name.endswith(SUFFIXES) and not name.startswith(".")
 
 
+def has_inventory_files(folder: str) -> bool:
+    """Whether any file below a folder is a part of an inventory; yes where that cannot be seen."""
+    try:
+        return any(_walk(folder))
+    except OSError:
+        return True
+
+
 def _expand(path: str) -> Iterable[str]:
     if path == STDIN or not os.path.isdir(path):  # noqa: PTH112 - raises nothing, however named
         return [path]

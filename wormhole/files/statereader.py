@@ -110,8 +110,10 @@ class Reader:
         if text != STDIN and not os.path.lexists(text):
             rule = "no such file or folder; what is in a git revision is written REV:PATH"
             raise Problems.one(f"{rule}, such as HEAD:state", file=text)
-        from wormhole.files.sources import read_sources  # noqa: PLC0415 - brings the compiler
+        from wormhole.files.sources import has_inventory_files, read_sources  # noqa: PLC0415 - brings the compiler
 
+        if os.path.isdir(text) and not has_inventory_files(text):  # noqa: PTH112 - asks without raising
+            raise _neither(text)
         return _compile(text, read_sources([text]))
 
     def _load(self, found: Found) -> Loaded:
@@ -190,7 +192,7 @@ def _state_files(place: "Place") -> list[str]:
 
 
 def _inventory_files(place: "Place") -> list[str]:
-    from wormhole.files.sources import SUFFIXES, is_inventory_file  # noqa: PLC0415 - brings the compiler
+    from wormhole.files.sources import is_inventory_file  # noqa: PLC0415 - brings the compiler
 
     if place.is_file:
         return [""]
@@ -201,11 +203,15 @@ def _inventory_files(place: "Place") -> list[str]:
         and not any(folder.startswith(".") for folder in path.split("/"))
     ]
     if not names:
-        rule = (
-            f"neither a state folder (no {MESH_FILE}) nor an inventory (no {', '.join(SUFFIXES)})"
-        )
-        raise Problems.one(rule, file=place.name)
+        raise _neither(place.name)
     return names
+
+
+def _neither(name: str) -> Problems:
+    from wormhole.files.sources import SUFFIXES  # noqa: PLC0415 - imported by now
+
+    rule = f"neither a state folder (no {MESH_FILE}) nor an inventory (no {', '.join(SUFFIXES)})"
+    return Problems.one(rule, file=name)
 
 
 def _make_sources(place: "Place", files: Mapping[str, bytes]) -> "Iterator[Source]":

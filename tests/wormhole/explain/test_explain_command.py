@@ -139,7 +139,8 @@ def test_a_folder_that_is_no_state_is_an_error(state: Path, wormhole: Wormhole) 
     (state.parent / "empty").mkdir()
     code, _, errors = wormhole("explain", "empty", "10.244.0.1")
 
-    assert (code, errors) == (2, "error: empty: no .yaml, .yml, .json file in this folder\n")
+    rule = "neither a state folder (no mesh.json) nor an inventory (no .yaml, .yml, .json)"
+    assert (code, errors) == (2, f"error: empty: {rule}\n")
 
 
 def test_an_inventory_explains_what_it_compiles_to(state: Path, wormhole: Wormhole) -> None:
