@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from review.model.network import Network, replace_machines
 from review.model.numbers import spell_address, spell_addresses
 from review.model.packet import Entry, Start
-from review.model.story import Fate, Story
+from review.model.story import Fate, Stage, Story
 from review.proof.atlas import whole_space
 from review.proof.belongings import Member, find_span
 from review.proof.blamechains import blame_forgery
@@ -85,6 +85,8 @@ def _find(world: World, network: Network, forgery: Forgery, pairs: int) -> Itera
                     continue
                 packet = replace(kind, source=source, destination=target)
                 story = world.walk(network, packet, forgery.start)
+                if [step.stage for step in story.steps] == [Stage.DECRYPT]:
+                    break  # whomever it is for: WireGuard asks for the source alone
                 if story.fate not in _ACCEPTED or _is_among_neighbours(forgery, story):
                     continue
                 place, fault = blame_forgery(

@@ -26,6 +26,8 @@ from review.proof.blamechains import blame_leak
 from review.proof.claim import Claim, Counterexample
 from review.proof.failures import Failure, list_failures, without_late_chains
 from review.proof.world import (
+    PACKETS,
+    ExhaustedError,
     World,
     list_aims,
     list_kinds,
@@ -68,6 +70,10 @@ def list_questions(
 
     Sources are told apart by the sources in rules, destinations by those in rules and by routes.
     What the kernel refuses by itself is not asked: a packet that it drops leaks nowhere.
+
+    Raises:
+        ExhaustedError: a document tells so many apart that nobody could wait for the answers.
+
     """
     rules = [rule for chain in (*host.firewall.ipv4, *host.firewall.ipv6) for rule in chain.rules]
     own = [*host.bridge.addresses, *host.wireguard.addresses]
@@ -79,10 +85,13 @@ def list_questions(
     for ipv6, spans in protected.items():
         aims = spell_addresses(targets.pick(*spans), ipv6=ipv6)
         names = spell_addresses(sources.pick(whole_space(ipv6=ipv6)), ipv6=ipv6)
-        for start, given in _list_senders(machine, names, peer, ipv6=ipv6):
+        for start, sources_of in _list_senders(machine, names, peer, ipv6=ipv6):
+            given = tuple(dict.fromkeys(sources_of))
+            if len(asked) + len(given) * len(aims) * len(kinds) > PACKETS:
+                raise ExhaustedError
             asked += [
                 (replace(kind, source=source, destination=aim), start)
-                for source, aim, kind in product(dict.fromkeys(given), aims, kinds)
+                for source, aim, kind in product(given, aims, kinds)
                 if source != aim
             ]
     return tuple(asked)

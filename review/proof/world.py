@@ -48,6 +48,14 @@ _SPECIAL: Final = (
 """What the kernel itself tells from other addresses."""
 
 
+PACKETS: Final = 400_000
+"""Walked for one claim at most: half a minute. A mesh of ten kinds of hosts takes a tenth of it."""
+
+
+class ExhaustedError(Exception):
+    """More packets would have to be walked than anybody waits for."""
+
+
 class World:
     """The representatives of a mesh, walked for all its members."""
 
@@ -69,11 +77,23 @@ class World:
         self.atlas = Atlas(list_boundaries(self.documents))
         self.packets = 0
         """Walked so far."""
+        self._most = PACKETS
         self.situations = 0
         """States of hosts walked so far."""
 
+    def allow(self, packets: int) -> None:
+        """Let so many packets be walked from now on."""
+        self._most = self.packets + packets
+
     def walk(self, network: Network, packet: Packet, start: Start) -> Story:
-        """Walk a packet, and count it."""
+        """Walk a packet, and count it.
+
+        Raises:
+            ExhaustedError: so many packets were walked as are allowed.
+
+        """
+        if self.packets >= self._most:
+            raise ExhaustedError
         self.packets += 1
         return walk(network, packet, start)
 

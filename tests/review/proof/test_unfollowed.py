@@ -8,7 +8,8 @@ from faults import seed
 
 from review.proof.prove import prove
 from schemas.problems import spell_path
-from wormhole.files.review_sources import read_documents
+from schemas.state import Documents
+from wormhole.files.statefolder import read_hosts, read_mesh
 
 HOST = "hosts/node-b.json"
 BRIDGE = "/cni/config/plugins/0"
@@ -27,9 +28,13 @@ def put(path: str, value: object, file: str = HOST) -> dict[str, list[dict[str, 
     return {file: [{"op": "add", "path": path, "value": value}]}
 
 
+def read(edits: dict[str, Any], folder: Path) -> Documents:
+    seed({"edits": edits}, folder)
+    return Documents(mesh=read_mesh(folder), hosts={one.name: one for one in read_hosts(folder)})
+
+
 def find(edits: dict[str, Any], folder: Path) -> list[str]:
-    seed({"edits": edits}, folder / "state")
-    found = prove(read_documents(str(folder / "state"))).unfollowed
+    found = prove(read(edits, folder)).unfollowed
     return [f"{spell_path(each.place.path)}: {each.fault}" for each in found]
 
 
@@ -145,3 +150,25 @@ def test_a_host_that_meets_a_peer_twice_is_told_of(tmp_path: Path) -> None:
     joined = put("/wireguard/peerGroups/1", "other")
     expected = ["wireguard.peerGroups[1]: peer 'node-a' is in another one too"]
     assert expected == find(groups | joined, tmp_path)
+
+
+def test_what_takes_too_many_packets_is_told_for_each_claim(tmp_path: Path) -> None:
+    documents = read({}, tmp_path)
+    ended = "ended after 100 packets or 2,000 counter-examples"
+    claims = ("overlay-leaves-in-clear", "source-can-be-forged", "pods-not-reached")
+    expected = [f"too much to walk for {claim}, with 1 class of hosts: {ended}" for claim in claims]
+    proof = prove(documents, packets=100)
+    assert (expected, 300) == ([each.fault for each in proof.unfollowed], proof.packets)
+    assert prove(documents).unfollowed == ()
+
+
+def test_a_host_with_too_many_rules_is_told_before_its_questions_are_made(tmp_path: Path) -> None:
+    rules = [RULE | {"source": f"172.16.{n // 256}.{n % 256}/32"} for n in range(4000)]
+    routes = [
+        {"destination": f"172.17.{n}.0/24", "type": "unreachable", "metric": 4_294_967_295}
+        for n in range(200)
+    ]
+    edits = [{"op": "add", "path": "/firewall/ipv4/2/rules/9", "value": rule} for rule in rules]
+    edits += [{"op": "add", "path": "/routes/4", "value": route} for route in routes]
+    proof = prove(read({HOST: edits}, tmp_path), packets=1000)
+    assert "too much to walk for overlay-leaves-in-clear, " in proof.unfollowed[0].fault
