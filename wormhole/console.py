@@ -38,6 +38,24 @@ def out(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
+def out_json(text: str) -> None:
+    """Write a document; what a terminal would obey is escaped, and means the same to a program.
+
+    Control characters from U+007F on, and those that turn text round, may stand in JSON as they are
+    (RFC 8259, section 7), and any document may hold them.
+    """
+    lines = (
+        line if line.isprintable() else "".join(c if c.isprintable() else _escape(c) for c in line)
+        for line in text.removesuffix("\n").split("\n")
+    )
+    out("\n".join(lines))
+
+
+def _escape(char: str) -> str:
+    units = char.encode("utf-16-be")
+    return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
+
+
 def err(text: str) -> None:
     """Write what a person should know beside the result, after what was written before it."""
     with suppress(OSError):  # whoever read our output may be gone; that is said at the end

@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Final
 
-from wormhole.console import choose_paint, out
+from wormhole.console import choose_paint, out, out_json
 from wormhole.exit import Exit
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
     old, new = reader.read(arguments.old), reader.read(arguments.new)
     say_warnings(new.warnings, arguments.color)
     review = compare(old.documents, new.documents)
-    out(_write(review, arguments))
+    write = out_json if arguments.format == "json" else out
+    write(_write(review, arguments))
     return Exit.CHANGES if review.entries else Exit.OK
 
 
@@ -54,7 +55,7 @@ def _write(review: "Review", arguments: argparse.Namespace) -> str:
 
     match arguments.format:
         case "json":
-            return dump(review).decode().removesuffix("\n")
+            return dump(review).decode()
         case "markdown":
             return write_markdown(review)
         case _:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Final
 
-from wormhole.console import choose_paint, out
+from wormhole.console import choose_paint, out, out_json
 from wormhole.exit import Exit
 from wormhole.options import add_any_state, add_json
 
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     origins = _read_inventory(state, arguments.inventory)
     explanation = _explain(state, origins, arguments)
     if arguments.json:
-        out(dump(explanation).decode().removesuffix("\n"))
+        out_json(dump(explanation).decode())
         return Exit.OK
     view = View(
         spell=state.texts.spell_file,

@@ -1,14 +1,17 @@
 """An address, or a prefix, to every place in the documents that speaks of it."""
 
 from collections.abc import Iterator
-from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any, Final
 
+from msgspec import convert
+
+from review.model.pods import read_pods
 from review.model.story import Place
 from schemas.document import MESH_FILE
 from schemas.lines import Path as Steps
 from schemas.problems import Problems
-from wormhole.explain.asked import Network
+from schemas.state import HostState
+from wormhole.explain.asked import Network, read_network
 from wormhole.explain.held import Held
 
 Found = tuple[tuple[str, Place], ...]
@@ -16,6 +19,7 @@ Found = tuple[tuple[str, Place], ...]
 
 INSIDE: Final = "inside it:"
 _FAMILIES: Final = ("ipv4", "ipv6")
+_IPV6: Final = 6
 
 
 def find_places(held: Held, asked: Network, host: str | None) -> Found:
@@ -66,7 +70,9 @@ def _find_owners(mesh: Any, asked: Network) -> Iterator[tuple[str, str, Steps]]:
             yield node, f"{INSIDE} allowed IP of {node}", path
     for group, peers in mesh["peerGroups"].items():
         for node, peer in peers.items():
-            if "endpoint" in peer and _holds(asked, _host_of(peer["endpoint"])):
+            if "endpoint" in peer and _holds(
+                asked, read_network(peer["endpoint"].rpartition(":")[0].strip("[]"))
+            ):
                 yield node, f"endpoint of {node}", ("peerGroups", group, node, "endpoint")
 
 
@@ -75,7 +81,8 @@ def _list_allowed(mesh: Any) -> Iterator[tuple[str, Network, Steps]]:  # noqa: A
         for node, peer in peers.items():
             for index, prefix in enumerate(peer["allowedIPs"]):
                 path = ("peerGroups", group, node, "allowedIPs", index)
-                yield node, ip_network(prefix), path
+                if (network := read_network(prefix)) is not None:
+                    yield node, network, path
 
 
 def _find_uses(host: Any, asked: Network) -> Iterator[tuple[str, Steps]]:  # noqa: ANN401 - as above
@@ -85,36 +92,30 @@ def _find_uses(host: Any, asked: Network) -> Iterator[tuple[str, Steps]]:  # noq
         ("wireguard", "address of the tunnel of"),
     ):
         for index, address in enumerate(host[device]["addresses"]):
-            if _holds(asked, ip_network(ip_interface(address).ip)):
+            if _holds(asked, read_network(address.partition("/")[0])):
                 yield role, (device, "addresses", index)
-    for plugin, settings in enumerate(host["cni"]["config"].get("plugins", ())):
-        for family, ranges in enumerate(settings.get("ipam", {}).get("ranges", ())):
-            for index, each in enumerate(ranges):
-                if _is_between(each, asked):
-                    path = ("cni", "config", "plugins", plugin, "ipam", "ranges", family, index)
-                    yield "address for a pod of", path
-
-
-def _is_between(held: Any, asked: Network) -> bool:  # noqa: ANN401 - as above
-    first, last = ip_address(held["rangeStart"]), ip_address(held["rangeEnd"])
-    return (
-        first.version == asked.version
-        and int(first) <= int(asked.network_address)
-        and int(asked.broadcast_address) <= int(last)
-    )
+    # A CNI configuration may be any JSON: the model reads of it what is an address.
+    for pods in read_pods(convert(host, HostState), "").ranges:
+        given = pods.addresses
+        if (
+            given.ipv6 is (asked.version == _IPV6)
+            and given.first <= int(asked.network_address)
+            and int(asked.broadcast_address) <= given.last
+        ):
+            yield "address for a pod of", pods.place.path
 
 
 def _find_routes(host: Any, asked: Network) -> Iterator[tuple[str, Steps]]:  # noqa: ANN401 - as above
     """Yield the routes that are for it, in the order in which the kernel prefers them."""
     best = "route to it"
     for index, address in enumerate(host["bridge"]["addresses"]):
-        if _holds(ip_interface(address).network, asked):
+        if _holds(read_network(address), asked):
             yield "on link, by the bridge", ("bridge", "addresses", index)
             best = "if that is gone"
     routes = [
         (-network.prefixlen, route["metric"], index)
         for index, route in enumerate(host["routes"])
-        if _holds(network := ip_network(route["destination"]), asked)
+        if (network := read_network(route["destination"])) is not None and _holds(network, asked)
     ]
     for *_, index in sorted(routes):
         yield best, ("routes", index)
@@ -129,23 +130,21 @@ def _find_rules(host: Any, asked: Network) -> Iterator[tuple[str, Steps]]:  # no
                 words = [
                     word
                     for field, word in (("source", "from"), ("destination", "to"))
-                    if field in rule and _holds(ip_network(rule[field]), asked)
+                    if field in rule and _holds(read_network(rule[field]), asked)
                 ]
                 if words:
                     role = f"{chain['name']}, {' and '.join(words)} it"
                     yield role, ("firewall", family, number, "rules", index)
 
 
-def _holds(outer: Network, inner: Network) -> bool:
+def _holds(outer: Network | None, inner: Network | None) -> bool:
     return (
-        outer.version == inner.version
+        outer is not None
+        and inner is not None
+        and outer.version == inner.version
         and outer.prefixlen <= inner.prefixlen
         and int(outer.network_address) <= int(inner.network_address) <= int(outer.broadcast_address)
     )
-
-
-def _host_of(endpoint: str) -> Network:
-    return ip_network(endpoint.rpartition(":")[0].strip("[]"))
 
 
 def _spell(asked: Network) -> str:

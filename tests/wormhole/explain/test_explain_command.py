@@ -254,3 +254,35 @@ def test_the_schema_is_one_and_has_the_words_of_the_program() -> None:
     Draft202012Validator.check_schema(SCHEMA)
     assert SCHEMA["$id"] == "https://wormhole.dev/schemas/explanation.schema.json"
     assert SCHEMA["$defs"]["origin"]["properties"]["how"]["enum"] == [*How]
+
+
+@pytest.mark.parametrize(
+    "ipam", [None, [1], "x", {"ranges": "abc"}, {"ranges": [[1, None, {"rangeStart": {}}]]}]
+)
+def test_an_address_is_told_beside_a_cni_configuration_that_is_anything(
+    ipam: object, state: Path, wormhole: Wormhole
+) -> None:
+    path = state / "hosts/node-a.json"
+    document = json.loads(path.read_text())
+    document["cni"]["config"]["plugins"][0]["ipam"] = ipam
+    document["bridge"]["addresses"].append("999.1.1.1/99")
+    path.write_text(json.dumps(document))
+    code, text, errors = wormhole("explain", state.name, "10.244.0.10", "--host", "node-a")
+
+    assert (code, errors) == (0, "")
+    assert "allowed IP of node-a" in text
+    assert "address for a pod" not in text
+
+
+def test_json_holds_nothing_that_a_terminal_obeys(state: Path, wormhole: Wormhole) -> None:
+    path = state / "hosts/node-a.json"
+    document = json.loads(path.read_text())
+    odd = "\x1b\x7f\x9b\u202e\u2028\U000e0001 \xe9"
+    document["cni"]["config"]["odd"] = odd
+    path.write_text(json.dumps(document))
+    code, text, _ = wormhole("explain", state.name, "hosts/node-a.json", "cni.config", "--json")
+
+    assert code == 0
+    assert json.loads(text)["places"][0]["value"]["odd"] == odd
+    assert [char for char in text if not char.isprintable() and char != "\n"] == []
+    assert "\\u001b\\u007f\\u009b\\u202e\\u2028\\udb40\\udc01 \xe9" in text
