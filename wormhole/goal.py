@@ -1,4 +1,4 @@
-"""A state folder or a saved plan, as ``apply`` takes it, to a desired state and the way there."""
+"""Read what ``apply`` was given: a desired state, and the way there."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""A converge to one on trial: the note and the watchdog are there before the first write."""
+"""Put a converge on trial: the note and the watchdog are there before the first write."""
 
 from collections.abc import Callable
 from secrets import token_hex

@@ -1,4 +1,4 @@
-"""A host to what tells it from others, and from itself before a boot."""
+"""Identify a host: what tells it from others, and from itself before a boot."""
 
 import hmac
 from hashlib import sha256

@@ -1,4 +1,4 @@
-"""What was observed, or planned, to what of it lasts, so that two moments can be compared. Pure.
+"""Keep of what was observed or planned what lasts, so that two moments can be compared.
 
 Of all that we look at, only WireGuard's peers change by themselves: they fall silent, and roam.
 """

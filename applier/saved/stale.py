@@ -1,4 +1,4 @@
-"""Two moments of a host to what differs between them, and why a saved plan is refused for it."""
+"""Find what differs between two moments of a host: why a saved plan is refused."""
 
 from enum import StrEnum
 

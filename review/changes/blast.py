@@ -1,4 +1,4 @@
-"""Two states and what changes between them to the blast radius."""
+"""Measure how far a change reaches: hosts, peers, sessions, prefixes, rules."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

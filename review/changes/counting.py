@@ -1,4 +1,4 @@
-"""A difference in a host's document to how many rules or routes it makes."""
+"""Count the rules or routes that one difference makes."""
 
 from review.changes.delta import Delta
 

@@ -1,4 +1,4 @@
-"""Two values to the places where they differ: all of them, each once.
+"""Find the places where two values differ: all of them, each once.
 
 It walks whatever documents are made of, so that a field that is added to them is compared too.
 """

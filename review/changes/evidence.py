@@ -1,4 +1,4 @@
-"""Differences to what is shown of them: the same one in many files is shown once."""
+"""Show differences: the same one in many files is shown once."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Two states to their differences by reason: each difference has exactly one."""
+"""Sort the differences between two states by reason: each has exactly one."""
 
 from collections.abc import Iterator
 

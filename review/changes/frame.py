@@ -1,4 +1,4 @@
-"""Two states to what they have in common: who is who in both, and who sees whom.
+"""Set two states side by side: who is who in both, and who sees whom.
 
 A node is its name; one that has another name and the same key was renamed. The old state is looked
 at with the names of the new one, so that all else about such a node is compared as well.

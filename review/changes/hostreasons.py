@@ -1,4 +1,4 @@
-"""A difference within one host's document to its reason."""
+"""Find the reason of a difference within one host's document."""
 
 from collections.abc import Callable, Mapping
 from typing import Final

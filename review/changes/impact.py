@@ -1,4 +1,4 @@
-"""A difference to what each host notices of it, in the words of the applier's plans.
+"""Say what each host notices of a difference, in the words of the applier's plans.
 
 The figures are those of ``applier/kinds``, which this room does not know; a test holds the two
 together. Some are worse here: an address that leaves the bridge costs an applier nothing, and the

@@ -1,4 +1,4 @@
-"""A difference within ``mesh.json`` to its reason."""
+"""Find the reason of a difference within ``mesh.json``."""
 
 from msgspec import UNSET
 

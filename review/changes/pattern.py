@@ -1,4 +1,4 @@
-"""A host's rule to its pattern: what is left when the host's own values are taken out.
+"""Reduce a rule to its pattern: what is left when the host's own values are taken out.
 
 Hosts have the same rules for different pod CIDRs; two overlays have the same rules for different
 prefixes. A rule has several patterns where a value is both, as on the one node of a mesh whose pod

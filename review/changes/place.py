@@ -1,4 +1,4 @@
-"""Where a difference is to a path that people read, the same in every file that has it."""
+"""Spell where a difference is, the same for every file that has it."""
 
 from review.changes.delta import Delta
 from review.changes.frame import Frame

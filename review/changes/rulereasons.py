@@ -1,4 +1,4 @@
-"""A firewall rule that comes or goes to its reason.
+"""Find the reason why a firewall rule comes or goes.
 
 A rule follows from a change when the same rule stood there, or stands there, for another value:
 another pod CIDR, another prefix of the overlay, another device. Rules without such a sibling are

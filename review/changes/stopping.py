@@ -1,4 +1,4 @@
-"""A difference within one host's document to whether traffic may stop because of it.
+"""Judge whether a difference within one host's document may stop traffic.
 
 The compiler makes such differences only where the overlay changes; people make them with an editor.
 A difference that only opens a hole stops nothing.

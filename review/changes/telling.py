@@ -1,4 +1,4 @@
-"""Each cause to who tells of it: adding a cause adds a line here."""
+"""Choose who tells of each cause: adding a cause adds a line here."""
 
 from collections.abc import Callable, Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""The two ends of a packet, as people name them, to addresses and where it starts."""
+"""Read the two ends of a packet, as people name them: addresses, and where it starts."""
 
 from typing import Final
 

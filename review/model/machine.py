@@ -1,4 +1,4 @@
-"""One host's documents to the host that a packet meets: links, addresses, routes, chains, peers."""
+"""Build a host as a packet meets it: links, addresses, routes, chains, peers."""
 
 from collections.abc import Iterator
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""A table of prefixes, and an address, to what the table holds for it: the longest match first."""
+"""Look an address up in a table of prefixes: the longest match comes first."""
 
 from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar

@@ -1,4 +1,4 @@
-"""The documents of a mesh to all of its hosts, as packets meet them."""
+"""Build all hosts of a mesh, as packets meet them, from its documents."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Addresses and prefixes as text to whole numbers, and back."""
+"""Read addresses and prefixes as whole numbers, and spell them again."""
 
 from collections.abc import Iterable
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""The peer groups that a host joins to its cryptokey routing table.
+"""Build the cryptokey routing table of the hosts that join the same peer groups.
 
 Hosts that join the same groups share one table. No host is its own peer (the kernel refuses a
 device's own key, ``set_peer`` in drivers/net/wireguard/netlink.c), and one may lack peers for now:

@@ -1,4 +1,4 @@
-"""A host's CNI configuration to the pods that it may have, and what they know of the network."""
+"""Read from a CNI configuration which pods a host may have, and what they know."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""A packet and a host to the route that the kernel finds."""
+"""Find the route that the kernel takes for a packet on a host."""
 
 from review.model.flight import Flight
 from review.model.machine import Address, Machine, Scope, Way

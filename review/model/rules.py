@@ -1,4 +1,4 @@
-"""A host's chains to what they decide about a packet at a hook.
+"""Prepare a host's chains, so that each hook can be asked what they say of a packet.
 
 The rules of iptables in the order in which the kernel asks: by table within a hook
 (``enum nf_ip_hook_priorities``), by position within a table, then by rule.

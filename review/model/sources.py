@@ -1,4 +1,4 @@
-"""Where a host's process sends to, and by which device, to the source address it sends from."""
+"""Choose the source address that a host's process sends from, as the kernel does."""
 
 from collections.abc import Iterator
 from functools import partial

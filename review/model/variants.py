@@ -1,4 +1,4 @@
-"""A host to the same host after something of it failed, or was not yet applied."""
+"""Take something from a host, as if it had failed, or had not been applied yet."""
 
 from msgspec.structs import replace
 

@@ -1,4 +1,4 @@
-"""A network, a packet and where it starts to its whole story, and to that of the answer."""
+"""Follow a packet through a network to its end, and the answer to it."""
 
 from collections.abc import Mapping
 

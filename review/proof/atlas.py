@@ -1,4 +1,4 @@
-"""Prefixes to the ranges between which nothing tells one address from another.
+"""Cut the address space into pieces in which nothing tells one address from another.
 
 A decision about a packet compares an address to prefixes that stand in documents. Cut the address
 space wherever such a prefix begins or ends: all addresses of a piece then meet the same answers,

@@ -1,4 +1,4 @@
-"""A member of a mesh to what is its own: prefixes, keys, endpoint addresses."""
+"""List what is a member's own: prefixes, keys, endpoint addresses."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache

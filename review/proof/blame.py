@@ -1,4 +1,4 @@
-"""A lost packet to the line of a document that is at fault.
+"""Find the line of a document that is at fault for a lost packet.
 
 The line that decided is not always the one that is wrong: a packet that meets the guard route lacks
 another route.

@@ -1,4 +1,4 @@
-"""A packet that should have been stopped to the rule, the chain or the route that did not."""
+"""Find the rule, the chain or the route that should have stopped a packet."""
 
 from review.model.packet import Entry, Start
 from review.model.story import Place, Stage, Step, Story

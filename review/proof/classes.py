@@ -1,4 +1,4 @@
-"""The members of a mesh to classes that are equal up to renaming, and a small mesh of these.
+"""Sort the members of a mesh into classes that are equal up to renaming.
 
 Why this suffices is told in :mod:`review.proof`.
 """

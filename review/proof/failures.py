@@ -1,4 +1,4 @@
-"""A host to everything of it that may fail, one thing at a time."""
+"""List everything of a host that may fail, one thing at a time."""
 
 from collections.abc import Callable, Iterator
 from functools import partial

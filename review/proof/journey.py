@@ -1,4 +1,4 @@
-"""The states between two desired states of a host to a proof that none leaks.
+"""Look for a leak in every state that a host passes through between two desired states.
 
 One host at a time: hosts move independently, but what leaves a host in clear is decided by its own
 routes, chains and devices, in whatever state the others are. What others may send it, in clear or

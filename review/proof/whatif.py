@@ -1,4 +1,4 @@
-"""A mesh to the same mesh after something of the world around it changed."""
+"""Change a mesh as the world around it might change it."""
 
 from collections.abc import Collection
 

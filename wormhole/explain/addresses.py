@@ -1,4 +1,4 @@
-"""An address, or a prefix, to every place in the documents that speaks of it."""
+"""Find every place in the documents that speaks of an address, or a prefix."""
 
 from collections.abc import Iterator
 from typing import Any, Final

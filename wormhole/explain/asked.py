@@ -1,4 +1,4 @@
-"""The words of a question to a place in a state held, or to an address."""
+"""Read a question: the words for a place in a state, or for an address."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What stands at a place to one line."""
+"""Spell what stands at a place on one line."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""A place to what is told of it: rule and origins, and whether it is what the inventory gives."""
+"""Tell of a place: its rule, its origins, and whether the inventory still gives it."""
 
 from collections.abc import Iterable
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""What a command line calls a state to its documents: a folder, an inventory, or a revision's.
+"""Read a state by the name that a command line gives it: folder, inventory, or revision.
 
 ``compile`` runs on the way where an inventory is named. Where both sides of a comparison have a
 file with the same bytes, they share one value, so that nobody need look for a difference in it.

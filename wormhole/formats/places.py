@@ -1,4 +1,4 @@
-"""A file's name as its user gave it to the name that a service knows it by."""
+"""Name a file as a service knows it, which may not be as its user did."""
 
 import os
 from pathlib import Path

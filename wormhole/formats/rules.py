@@ -1,4 +1,4 @@
-"""A problem's sentence to the rule that it breaks, whose id stays though sentences get better.
+"""Find the rule that a problem's sentence means: ids stay though sentences get better.
 
 Checks say what is wrong in words made for the case, in four rooms. The ids are given here, in one
 table, so that no check has to know who filters by them; tests hold the table to every sentence that
