@@ -114,7 +114,7 @@ def choose_variant(view: View, asked: IptablesVariant) -> IptablesVariant:
             raise Unsupported("use", f"iptables-{asked}", f"not installed (installed: {known})")
         return asked
     if not installed:
-        raise Unsupported("use", "iptables", "not installed, in no variant")
+        raise Unsupported("use", "iptables", "not installed (Debian and Ubuntu: package iptables)")
     if len(installed) == 1:
         return installed[0]
     for marks in (KUBERNETES_CHAINS, OUR_CHAINS):

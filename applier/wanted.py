@@ -102,7 +102,7 @@ def refuse_another_key(resolved: ResolvedHost, own: PublicKey) -> None:
                     path="wireguard.publicKey",
                     value=named,
                     rule=f"is not this host's public key, which is {own}:"
-                    " correct its MeshNode, and compile again",
+                    f" either this is not {resolved.host.name}, or its MeshNode needs that key",
                 )
             ]
         )

@@ -31,6 +31,7 @@ def print_outcome(
 ) -> None:
     """Print what went wrong, if anything did, and the last line."""
     progress("")
-    if troubles := describe_troubles(outcome, choose_paint(arguments.color, sys.stderr)):
+    paint = choose_paint(arguments.color, sys.stderr)
+    if troubles := describe_troubles(outcome, paint, verbose=arguments.verbose):
         err(troubles)
     out(summarise_outcome(outcome, verb=verb, converged=converged))

@@ -486,7 +486,7 @@ class TestRefusals:
         assert str(caught.value) == (
             f"HostState/node-a wireguard.publicKey '{make_key('other')}': "
             f"is not this host's public key, which is {PUBLIC}:"
-            " correct its MeshNode, and compile again"
+            " either this is not node-a, or its MeshNode needs that key"
         )
         assert scene.writes() == []
 
@@ -566,6 +566,14 @@ class TestRefusals:
         with pytest.raises(Unsupported) as caught:
             scene.converge()
         assert str(caught.value) == "use iptables-legacy: not installed (installed: nft)"
+
+    def test_a_host_without_iptables_is_told_what_to_install(self) -> None:
+        scene = Scene(resolve_host(build_inventory()), installed=())
+        with pytest.raises(Unsupported) as caught:
+            scene.converge()
+        assert str(caught.value) == (
+            "use iptables: not installed (Debian and Ubuntu: package iptables)"
+        )
 
 
 class TestFailures:

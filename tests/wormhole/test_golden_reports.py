@@ -182,6 +182,21 @@ OUTCOMES = {
 }
 
 
+def test_changes_that_only_waited_for_one_that_failed_are_counted_and_named_when_asked_for() -> (
+    None
+):
+    waiting = Failure(change=ROUTE, reason="waits for link wormhole-wg0", skipped=True)
+    cause = Failure(change=ROUTE, reason="add route: file exists (code 17)")
+    plan = make_plan(ROUTE, ROUTE, ROUTE)
+    outcome = Outcome(plan=plan, failures=(waiting, cause, waiting), left=plan, reverted=True)
+    said = "error: create route 10.244.0.0/16 metric 1024: "
+    wait = f"{said}not tried: waits for link wormhole-wg0"
+    failed = f"{said}add route: file exists (code 17)"
+    summed_up = "error: 2 changes that wait for this: not tried (-v names them)"
+    assert describe_troubles(outcome) == f"{failed}\n{summed_up}"
+    assert describe_troubles(outcome, verbose=True) == f"{wait}\n{failed}\n{wait}"
+
+
 @pytest.mark.parametrize("case", OUTCOMES)
 def test_golden_outcome(case: str) -> None:
     outcome, troubles, last_line, code = OUTCOMES[case]

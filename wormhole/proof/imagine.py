@@ -50,7 +50,8 @@ def _read_mtu(documents: Documents, text: str) -> tuple[frozenset[NodeName], int
     found = [pair for pair in _part(names) if all(name in documents.hosts for name in pair)]
     if len(found) != 1:
         rule = "--mtu: must be A-B=BYTES with two hosts of this mesh"
-        raise Problems.one(f"{rule}; these names can be parted in {len(found)} ways", value=text)
+        parted = f"; these names can be parted in {len(found)} ways" if found else ""
+        raise Problems.one(f"{rule}{parted}", value=text)
     if not (size.isascii() and size.isdecimal() and _LEAST <= int(size) <= _MOST):
         raise Problems.one(f"--mtu: the size must be from {_LEAST} to {_MOST}", value=text)
     return frozenset(found[0]), int(size)

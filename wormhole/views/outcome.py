@@ -30,10 +30,12 @@ def show_progress(kind: str, done: int, total: int) -> None:
     progress(f"{kind}: {done} of {count(total, 'change')} made" if kind else "")
 
 
-def describe_troubles(outcome: Outcome, paint: Paint = paint_plain) -> str:
+def describe_troubles(
+    outcome: Outcome, paint: Paint = paint_plain, *, verbose: bool = False
+) -> str:
     """Say what went wrong, one a line; empty when nothing did."""
     word = paint("error", "error")
-    return "\n".join(f"{word}: {trouble}" for trouble in _troubles_of(outcome))
+    return "\n".join(f"{word}: {trouble}" for trouble in _troubles_of(outcome, verbose=verbose))
 
 
 def summarise_outcome(outcome: Outcome, *, verb: str, converged: str) -> str:
@@ -64,8 +66,15 @@ def _describe_revert(outcome: Outcome) -> str:
     return "not everything could be put back: wormhole plan shows what is left"
 
 
-def _troubles_of(outcome: Outcome) -> Iterable[str]:
-    yield from map(_describe_failure, outcome.failures)
+def _troubles_of(outcome: Outcome, *, verbose: bool) -> Iterable[str]:
+    """Yield what failed. What only waited for it is counted, so that the cause is in sight."""
+    waiting = sum(failure.skipped for failure in outcome.failures)
+    summed_up = waiting > 1 and not verbose
+    for failure in outcome.failures:
+        if not (failure.skipped and summed_up):
+            yield _describe_failure(failure)
+    if summed_up:
+        yield f"{count(waiting, 'change')} that wait for this: not tried (-v names them)"
     yield from outcome.trouble
 
 

@@ -71,7 +71,7 @@ def test_a_path_that_is_wide_enough_loses_nothing(wormhole: Wormhole) -> None:
     [
         (("--without", "node-x"), "node-x'"),
         (("--nat", "node-x"), "node-x'"),
-        (("--mtu", "node-a=1400"), "must be A-B=BYTES with two hosts of this mesh"),
+        (("--mtu", "node-a=1400"), "must be A-B=BYTES with two hosts of this mesh\n"),
         (("--mtu", "node-a-node-b=12"), "the size must be from 576 to 65535"),
     ],
 )

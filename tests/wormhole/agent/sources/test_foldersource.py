@@ -148,7 +148,7 @@ class TestTooLittle:
                     path="wireguard.publicKey",
                     value=KEY,
                     rule=f"is not this host's public key, which is {own}:"
-                    " correct its MeshNode, and compile again",
+                    " either this is not node-a, or its MeshNode needs that key",
                 ),
             )
         )
