@@ -47,7 +47,8 @@ def summarise(review: Review) -> str:
     titles = [neutralise(entry.title) for entry in review.entries]
     if not titles:
         return "no changes"
-    for told in range(len(titles), 0, -1):
+    # Each takes a character at least, so more than these never fit.
+    for told in range(min(len(titles), _SUBJECT), 0, -1):
         left = len(titles) - told
         more = [count(left, "more change")] if left else []
         line = ", ".join([*titles[:told], *more])

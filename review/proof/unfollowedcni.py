@@ -22,6 +22,8 @@ _FREE: Final = ("hairpinMode", "ipam", "mtu")
 
 def find_odd_cni(host: HostState) -> Iterator[Odd]:
     """Yield what is not as the model has it: a bridge with host-local addresses, and portmap."""
+    for field in sorted(host.cni.config.keys() - {"cniVersion", "name", "plugins"}):
+        yield (field,), _STRANGE
     plugins = host.cni.config.get("plugins")
     first, *others = plugins if isinstance(plugins, list) and plugins else [{}]
     for index, plugin in enumerate(others, 1):

@@ -253,3 +253,11 @@ def test_a_long_list_of_entries_is_cut_in_text_unless_all_are_asked_for() -> Non
     review = review_of(*(entry_of(f"change {number}") for number in range(15)))
     assert "  and 3 more changes (-v shows them)" in describe_text(review)
     assert "hitless       change 14: nothing" in describe_text(review, verbose=True)
+
+
+def test_a_hundred_thousand_changes_are_counted_at_once() -> None:
+    """Trying how many of them fit a line, from all of them down, would take an hour."""
+    old = begin()
+    one = compare(compile_mesh(old), compile_mesh(change_mesh(masquerade=False)(old)))
+    review = replace(one, entries=one.entries[:1] * 100_000)
+    assert summarise(review) == f"{one.entries[0].title}, 99,999 more changes"

@@ -89,6 +89,10 @@ def find(edits: dict[str, Any], folder: Path) -> list[str]:
             put(f"{BRIDGE}/isGateway", 1),
             "cni.config.plugins[0].isGateway: must be true for packets to be followed",
         ),
+        (
+            put("/cni/config/loadOnlyInlinedPlugins", False),  # noqa: FBT003 - a value of JSON
+            f"cni.config.loadOnlyInlinedPlugins: {STRANGE}",
+        ),
         (put(f"{BRIDGE}/vlan", 7), f"cni.config.plugins[0].vlan: {STRANGE}"),
         (
             put(f"{BRIDGE}/mtu", -5),
