@@ -42,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Render to standard output, or to a folder for each host."""
-    from wormhole.files.artifacts import print_artifacts, write_host  # noqa: PLC0415 - brings renderers
+    from wormhole.files.rendering import print_host, write_host  # noqa: PLC0415 - brings renderers
     from wormhole.files.statefolder import read_resolved  # noqa: PLC0415
     from wormhole.remarks import say_warnings, show_path  # noqa: PLC0415
 
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _render_all(arguments)
     resolved = read_resolved(arguments.state, arguments.host)
     if arguments.output is None:
-        print_artifacts(resolved)
+        print_host(resolved)
         return Exit.OK
     say_warnings(write_host(arguments.output, resolved), arguments.color)
     folder = show_path(arguments.output / resolved.host.name)
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _render_all(arguments: argparse.Namespace) -> int:
     from schemas.problems import Problems  # noqa: PLC0415 - as above
-    from wormhole.files.artifacts import write_all  # noqa: PLC0415
+    from wormhole.files.rendering import write_all  # noqa: PLC0415
     from wormhole.files.statefolder import read_documents  # noqa: PLC0415
     from wormhole.remarks import count, say_warnings, show_path  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""A folder of native text, ``DIR/<node>/<file>``, kept equal to a state: written, or compared.
+"""Native text, printed, or in ``DIR/<node>/<file>``: written, kept equal to a state, or compared.
 
 What an earlier rendering left is known by what is in it, without any list: the first line of every
 text names its host and mesh, and the CNI configuration names the network.
@@ -11,8 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from renderers import MeshRenderer
-from schemas.state import Documents, Value
+from renderers import MeshRenderer, render_host
+from schemas.problems import Problem
+from schemas.state import Documents, ResolvedHost, Value
+from wormhole.console import out
 from wormhole.files.folder import Folder, explain_os_errors, read_plain
 
 MANY_HOSTS: Final = 200
@@ -45,6 +47,39 @@ class Disagreement(Value, frozen=True, kw_only=True):
     def count(self) -> int:
         """How many files disagree."""
         return len(self.differing) + len(self.missing) + len(self.surplus)
+
+
+def print_host(resolved: ResolvedHost) -> None:
+    """Print every file of a host, each below a line with its name."""
+    for name, text in render_host(resolved).items():
+        out(f"==> {name} <==\n{text}")
+
+
+def write_host(path: Path, resolved: ResolvedHost) -> tuple[Problem, ...]:
+    """Write one host's files; return what else lies in its folder.
+
+    Raises:
+        Problems: a target cannot express the state, or a file cannot be written.
+
+    """
+    texts = {name: text.encode() for name, text in render_host(resolved).items()}
+    with Folder.open(path) as folder:
+        return _write_files(folder, resolved.host.name, texts)
+
+
+def write_all(path: Path, documents: Documents) -> tuple[Problem, ...]:
+    """Write the files of every host; return what else lies in their folders.
+
+    Raises:
+        Problems: as :func:`write_host`.
+
+    """
+    with Folder.open(path) as folder:
+        return tuple(
+            stranger
+            for host, texts in _render(documents)
+            for stranger in _write_files(folder, host, texts)
+        )
 
 
 def write_rendering(path: Path, documents: Documents) -> Rendered:
@@ -121,6 +156,16 @@ def is_rendering(host: str, name: str, content: bytes, mesh: str) -> bool:
         config = json.loads(content)
         return isinstance(config, dict) and config.get("name") == _NETWORK
     return False
+
+
+def _write_files(folder: Folder, host: str, texts: Mapping[str, bytes]) -> tuple[Problem, ...]:
+    """Write a host's files; what is left of an earlier rendering must not be loaded by mistake."""
+    with folder.open_inside(host) as inside:
+        for name, text in texts.items():
+            inside.write_changed(name, text)
+        rule = "not part of this rendering: remove it if an earlier one left it"
+        strangers = [name for name in inside.names() if name not in texts]
+    return tuple(Problem(file=str(inside.path / name), rule=rule) for name in strangers)
 
 
 def _render(documents: Documents) -> Iterator[tuple[str, Mapping[str, bytes]]]:
