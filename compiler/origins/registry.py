@@ -27,8 +27,6 @@ def _read(table: Table) -> _Patterns:
 
 _MESH: Final = _read(MESH_REASONS)
 _HOST: Final = _read({**HOST_REASONS, **CNI_REASONS, **FIREWALL_REASONS})
-_FIREWALL_DEPTH: Final = 3
-"""Steps to a chain: ``firewall``, the family, its place."""
 
 
 def find_reason(document: Any, path: Path) -> Reason | None:  # noqa: ANN401 - JSON is anything
