@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from chromium import Browser
+from msgspec.structs import replace
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from sizes import HOSTILE, make_documents, spoil
@@ -202,6 +203,21 @@ def test_what_documents_hold_does_nothing(browser: Browser, tmp_path: Path) -> N
     assert neutralise(f"epoch {HOSTILE}") in values
     text = browser.ask("return document.body.textContent.replace(/{.*}/s, '')")
     assert "\u202e" not in text
+
+
+def test_a_host_opens_whatever_its_cni_configuration_is(browser: Browser, tmp_path: Path) -> None:
+    documents = make_documents(2)
+    [name, *_] = documents.hosts
+    host = documents.hosts[name]
+    ranges = [[{"rangeStart": {"toString": 1}}], "abc", None]
+    config = host.cni.config | {"plugins": [{"type": "bridge", "ipam": {"ranges": ranges}}, 1]}
+    hosts = documents.hosts | {name: replace(host, cni=replace(host.cni, config=config))}
+    path = tmp_path / "odd.html"
+    path.write_text(write_report(replace(documents, hosts=hosts)))
+    browser.open(path, f"#host-{name}")
+    cells = browser.ask("return [...document.querySelectorAll('.cni td')].at(-1).textContent")
+    assert cells == '{"toString":1} to nothing  nothing to nothing  nothing to nothing'
+    assert browser.complaints() == []
 
 
 def test_a_thousand_hosts_are_there_at_once(browser: Browser, thousand: Path) -> None:

@@ -173,7 +173,9 @@
   function listCni({cni}) {
     const plugins = Array.isArray(cni.config.plugins) ? cni.config.plugins : [];
     const ranges = plugins.flatMap((plugin) => plugin?.ipam?.ranges ?? []).flat();
-    const pods = ranges.map((range) => `${range?.rangeStart} to ${range?.rangeEnd}`);
+    // A configuration may be any JSON, such as an object that no text can be made of.
+    const say = (value) => typeof value === "string" ? value : JSON.stringify(value) ?? "nothing";
+    const pods = ranges.map((range) => `${say(range?.rangeStart)} to ${say(range?.rangeEnd)}`);
     return [make("h3", {}, "CNI"), tabulate("cni", ["What", "Value"], [
       ["File", {mono: cni.fileName}],
       ["Plugins", {mono: plugins.map((plugin) => plugin?.type).join(", ") || "none"}],
