@@ -12,9 +12,9 @@ from typing import Final
 from msgspec.structs import replace
 
 from schemas.check import check_host, check_state
-from schemas.document import HOSTS_FOLDER as HOSTS_FOLDER  # noqa: PLC0414 - the agent asks here
-from schemas.document import MESH_FILE as MESH_FILE  # noqa: PLC0414 - as above
 from schemas.document import (
+    HOSTS_FOLDER,
+    MESH_FILE,
     dump,
     host_file_name,
     host_path,

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from applier.wanted import refuse_another_key
-from schemas.document import host_file_name
+from schemas.document import HOSTS_FOLDER, MESH_FILE, host_file_name
 from schemas.problems import Problems
 from schemas.state import ResolvedHost
 from schemas.values import NodeName, PublicKey
 from wormhole.agent.desired import Cause, Desired, Wake
 from wormhole.agent.sources.fingerprint import Fingerprint, look_at
 from wormhole.agent.sources.watchers import GLANCE, Watcher
-from wormhole.files.statefolder import HOSTS_FOLDER, MESH_FILE, read_resolved
+from wormhole.files.statefolder import read_resolved
 
 _ATTEMPTS: Final = 3
 """How often documents are read, if they change meanwhile, before they are left for later."""
