@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from renderers.iptables import write
-from review.model.machine import LOOPBACK
+from review.model.machine import LOOPBACK, UNDERLAY
 from review.model.story import Place
 from review.proof.claim import Unfollowed
 from review.proof.unfollowedcni import find_odd_cni
@@ -74,6 +74,8 @@ def _find_odd_names(host: HostState) -> Iterator[_Odd]:
     for part, link in (("wireguard", host.wireguard), ("bridge", host.bridge)):
         if link.interface in _NO_NAMES:
             yield (part, "interface"), "no device of ours can have this name"
+        if link.interface == UNDERLAY:
+            yield (part, "interface"), "stands here for every other device: choose another name"
 
 
 def _find_double_peers(documents: Documents, host: HostState) -> Iterator[_Odd]:

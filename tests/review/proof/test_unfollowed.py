@@ -58,6 +58,10 @@ def find(edits: dict[str, Any], folder: Path) -> list[str]:
             "bridge.interface: no device of ours can have this name",
         ),
         (
+            put("/wireguard/interface", "underlay"),
+            "wireguard.interface: stands here for every other device: choose another name",
+        ),
+        (
             put("/firewall/ipv4/2/rules/0", RULE | {"input": "eth0"}),
             f"firewall.ipv4[2].rules[0].input: {DEVICE}",
         ),
