@@ -84,20 +84,26 @@ install() { # a machine that has just been started may be upgrading itself
 say_why_not() { # the first error is the cause
   echo "could not be installed: $* ($(grep -m 1 '^E: ' "$log" || tail -n 1 "$log"))"
 }
-choose() { # the first of several packages that apt knows, else the last
+choose() { # the first of several packages that apt knows
   local package
   for package in ${1//|/ }; do
-    ! apt-cache show "$package" >/dev/null 2>&1 || break
+    ! apt-cache show "$package" >/dev/null 2>&1 || { echo "$package" && return; }
   done
-  echo "$package"
+  return 1
 }
 
 apt-get update -qq >"$log" 2>&1 || true
 packages=()
-for package in "${missing[@]}"; do packages+=("$(choose "$package")"); done
+unknown=()
+# Ubuntu has the browser's names, but no packages: whoever installs what provides them gets snapd.
+for each in "${missing[@]}"; do
+  if package=$(choose "$each"); then packages+=("$package"); else unknown+=("${each%%|*}"); fi
+done
+[ ${#unknown[@]} -eq 0 ] || echo "apt knows no package of this name: ${unknown[*]}"
+[ ${#packages[@]} -gt 0 ] || exit 0
 echo "installing: ${packages[*]}"
-# All at once is quick; one by one, a package that this release lacks keeps no other away. Where
-# nothing can be fetched each would only wait for the same answer.
+# All at once is quick; one by one, a package that cannot be had keeps no other away. Where nothing
+# can be fetched each would only wait for the same answer.
 if install "${packages[@]}"; then
   exit 0
 elif grep -q '^E: Failed to fetch' "$log"; then

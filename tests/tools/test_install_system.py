@@ -79,7 +79,20 @@ def test_without_a_network_it_tries_once_and_says_why_it_failed(programs: Path) 
     assert tries.read_text().split() == ["update", "install"]
 
 
-def test_a_package_that_this_release_lacks_keeps_no_other_away(programs: Path) -> None:
+def test_a_package_that_apt_does_not_have_is_not_asked_for(programs: Path) -> None:
+    tries = programs.parent / "tries"
+    write_stub(programs, "apt-cache", '[ "$2" = chromium ]')
+    write_stub(programs, "apt-get", f'echo "$1 ${{@: -2}}" >>{tries}')
+    unknown = "apt knows no package of this name: "
+    assert run_script(programs, "ci") == (0, f"{unknown}jq\n", "")
+    assert tries.read_text() == "update update -qq\n"
+    code, said, _ = run_script(programs, "browser")
+    names, installing = said.splitlines()
+    assert (code, installing) == (0, "installing: chromium")
+    assert {"chromium-driver", "graphviz"} <= {*names.removeprefix(unknown).split()}
+
+
+def test_a_package_that_cannot_be_had_keeps_no_other_away(programs: Path) -> None:
     installed = programs.parent / "installed"
     write_stub(programs, "apt-cache", '[ "$2" != virtiofsd ]')
     write_stub(
