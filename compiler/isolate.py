@@ -37,7 +37,6 @@ from compiler.node import Member
 from compiler.parse import Collected, build_inventory, collect, collector_off, find_lacks
 from compiler.reading import Document, Path, Reading
 from compiler.source import Source
-from compiler.text import read_source
 from compiler.topology import OVERHEAD_IPV4
 from compiler.unfold import Complaint, Object
 from schemas.problems import Problem, Problems
@@ -72,27 +71,15 @@ class Isolated(Value, frozen=True, kw_only=True):
     """By name: members without their endpoint, whom others cannot speak to first."""
 
 
-def parse_isolating(sources: Sequence[Source], incumbents: Incumbents = _NOBODY) -> Isolated:
-    """Parse and check as :func:`compiler.parse.parse` does, but leave out who is wrong.
+def isolate_objects(objects: Iterable[object], incumbents: Incumbents = _NOBODY) -> Isolated:
+    """Check objects as :func:`compiler.parse.parse` does, but leave out who is wrong.
 
     A MeshNode is wrong by itself when it would be in a mesh without others, or when its pod CIDRs
     are not within its Node's, which has some: Kubernetes gave it those. ``incumbents`` is whom the
     host's last good documents know (:func:`compiler.holdings.list_incumbents`).
 
     Raises:
-        Problems: the Mesh is wrong, something cannot be read, or an object is there twice.
-
-    """
-    with collector_off():
-        collected = collect(sources, [read_source(source) for source in sources])
-        return _isolate(collected, incumbents)
-
-
-def isolate_objects(objects: Iterable[object], incumbents: Incumbents = _NOBODY) -> Isolated:
-    """Do what :func:`parse_isolating` does with objects that are no text: they have no lines.
-
-    Raises:
-        Problems: as there.
+        Problems: the Mesh is wrong, something cannot be read. A cluster has no object twice.
 
     """
     with collector_off():

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiler.inventory import Inventory
-from compiler.isolate import Isolated, isolate_objects, parse_isolating
+from compiler.isolate import Isolated, isolate_objects
 from compiler.parse import parse
 from compiler.source import Source
 from schemas.problems import Problem, Problems
@@ -106,15 +106,18 @@ def clusters(draw: st.DrawFn) -> tuple[Object, list[Host]]:
     return mesh(draw(st.sampled_from([1340, 1500]))), found
 
 
+def objects_of(mesh: Object, hosts: list[Host]) -> list[Object]:
+    return [mesh, *(each for host in hosts for each in host if each is not None)]
+
+
 def sources_of(mesh: Object, hosts: list[Host]) -> list[Source]:
-    objects = [mesh, *(each for host in hosts for each in host if each is not None)]
-    return [Source(name="cluster", text="\n".join(map(json.dumps, objects)))]
+    return [Source(name="cluster", text="\n".join(map(json.dumps, objects_of(mesh, hosts))))]
 
 
 def isolate(mesh: Object, hosts: list[Host], before: Incumbents = NOBODY) -> Isolated | None:
     """Isolate; None when the Mesh is wrong."""
     try:
-        return parse_isolating(sources_of(mesh, hosts), before)
+        return isolate_objects(objects_of(mesh, hosts), before)
     except Problems:
         return None
 
