@@ -35,6 +35,12 @@ class GitError(Exception):
     """Git refused; the text is what it said."""
 
     @property
+    def reason(self) -> str:
+        """The one line that says why: warnings may stand before it, advice behind."""
+        lines = str(self).splitlines() or ["git does not say why"]
+        return next((line for line in lines if line.startswith("fatal: ")), lines[-1])
+
+    @property
     def distrust(self) -> str:
         """What to tell of a repository that git finds and does not trust; empty for all else."""
         text = str(self)

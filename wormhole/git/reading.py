@@ -71,7 +71,7 @@ def read_files(folder: Path, place: Place, paths: Iterable[str]) -> dict[str, by
     try:
         return dict(read_blobs(folder, blobs))
     except GitError as error:
-        raise Problems.one(f"cannot read the files: {_shorten(error)}", file=place.name) from error
+        raise Problems.one(f"cannot read the files: {error.reason}", file=place.name) from error
 
 
 def join(place: Place, path: str) -> str:
@@ -112,7 +112,3 @@ def _from_top(folder: Path, path: str, name: str) -> str:
     if plain.startswith(("/", "..")):
         raise Problems.one("leads out of the repository", file=name)
     return "" if plain == "." else plain
-
-
-def _shorten(error: GitError) -> str:
-    return (str(error).splitlines() or ["git does not say why"])[-1]

@@ -72,8 +72,8 @@ def _find_top(folder: Path) -> str:
     try:
         inside = _run(there, "rev-parse", "--is-inside-work-tree")
     except GitError as error:
-        why = (str(error).splitlines() or ["git does not say why"])[-1]
-        rule = error.distrust or f"not in a git work tree, so nothing can be committed: {why}"
+        outside = f"not in a git work tree, so nothing can be committed: {error.reason}"
+        rule = error.distrust or outside
         raise Problems.one(rule, file=str(folder)) from error
     if inside != "true":
         rule = "in a git repository, but not in a work tree of it, so nothing can be committed"

@@ -23,10 +23,22 @@ def refusal(wormhole: Wormhole, *options: str, output: str = "state") -> str:
 
 def test_outside_of_a_work_tree(wormhole: Wormhole, tree: Path) -> None:
     outside = tree.parent / "outside"
-    assert refusal(wormhole, output=str(outside)) == (
+    assert refusal(wormhole, output=str(outside)).startswith(
         f"{outside}: not in a git work tree, so nothing can be committed: fatal: not a git"
-        " repository (or any of the parent directories): .git"
+        " repository (or any "  # of the parent directories, or parent up to a mount point
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("warning: x\nfatal: not a git repository\nStopping at", "fatal: not a git repository"),
+        ("warning: x\nerror: y", "error: y"),
+        ("", "git does not say why"),
+    ],
+)
+def test_of_what_git_says_the_line_is_shown_that_tells_why(said: str, reason: str) -> None:
+    assert GitError(said).reason == reason
 
 
 def test_in_a_work_tree_of_somebody_else(
