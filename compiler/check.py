@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from compiler.addresses import FIRST_POD_OFFSET
 from compiler.contradictions import find_shared
 from compiler.fields import Placed, Site
-from compiler.keys import NO_KEY, WEAK_KEYS
 from compiler.mesh import ReadMesh
 from compiler.mtus import find_narrow
 from compiler.networks import find_overlaps
 from compiler.node import Member
 from compiler.topology import tunnel_overhead
 from compiler.unfold import Complaint
+from schemas.keys import WEAK_KEYS, weak_key_rule
 
 
 def check_members(mesh: ReadMesh | None, members: Sequence[Member]) -> Iterator[Complaint]:
@@ -35,8 +35,7 @@ def check_members(mesh: ReadMesh | None, members: Sequence[Member]) -> Iterator[
 def _check_key(member: Member) -> Iterator[Complaint]:
     if member.public_key in WEAK_KEYS:
         site = Site(member.object, ("spec", "publicKey"))
-        why = "is all zeros" if member.public_key == NO_KEY else "is a point of small order"
-        yield site.complain(f"{why}, which is nobody's key: no host can use it", member.public_key)
+        yield site.complain(weak_key_rule(member.public_key), member.public_key)
 
 
 def _check_room(placed: Sequence[Placed]) -> Iterator[Complaint]:

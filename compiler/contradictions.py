@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from compiler.fields import Site
-from compiler.keys import WEAK_KEYS
 from compiler.node import Member
 from compiler.unfold import Complaint
+from schemas.keys import WEAK_KEYS
 
 
 class Claim(NamedTuple):

@@ -9,6 +9,7 @@ from ipaddress import ip_interface, ip_network
 from typing import Final
 
 from schemas.document import MESH_FILE, host_file_name, host_path
+from schemas.keys import WEAK_KEYS, weak_key_rule
 from schemas.marks import WORST_METRIC
 from schemas.problems import Problem, spell_path
 from schemas.ranges import find_range, prefix_rule
@@ -67,6 +68,8 @@ def _check_mesh(mesh: MeshState) -> Iterator[Problem]:
 
 
 def _check_peer(place: str, peer: Peer) -> Iterator[Problem]:
+    if peer.public_key in WEAK_KEYS:
+        yield _in_mesh(f"{place}.publicKey", peer.public_key, weak_key_rule(peer.public_key))
     sound = True
     for index, prefix in enumerate(peer.allowed_ips):
         if rule := prefix_rule(prefix):

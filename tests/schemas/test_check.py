@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from compiler.compile import compile_mesh
 from schemas.check import check_host, check_state
+from schemas.keys import NO_KEY
 from schemas.state import HostState, MeshState, Peer, Rule, Verdict
 from schemas.values import NodeName
 
@@ -73,6 +74,19 @@ PEER_B = "mesh.json: peerGroups.mesh.b"
         (
             {"endpoint": "192.0.2.1:9806"},
             [f"{PEER_B}.endpoint '192.0.2.1:9806': peer 'a' has the same"],
+        ),
+        (
+            {"public_key": NO_KEY},
+            [
+                (
+                    f"hosts/b.json: wireguard.publicKey {KEY_B!r}:"
+                    f" its peers know it by another key, {NO_KEY}"
+                ),
+                (
+                    f"{PEER_B}.publicKey {NO_KEY!r}: is all zeros, which is nobody's key:"
+                    " no host can use it"
+                ),
+            ],
         ),
         (
             {"endpoint": "192.0.2.1:98066"},

@@ -3,7 +3,7 @@ from base64 import b64decode
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
-from compiler.keys import NO_KEY, WEAK_KEYS
+from schemas.keys import NO_KEY, WEAK_KEYS
 
 
 @pytest.mark.parametrize("key", sorted(WEAK_KEYS))

@@ -24,3 +24,9 @@ WEAK_KEYS: Final = frozenset(
     for top_bit in (0, 1 << 255)  # X25519 ignores it (RFC 7748, 5)
 )
 """The kernel refuses every handshake with these."""
+
+
+def weak_key_rule(key: str) -> str:
+    """Return what is wrong with one of :data:`WEAK_KEYS`."""
+    why = "is all zeros" if key == NO_KEY else "is a point of small order"
+    return f"{why}, which is nobody's key: no host can use it"
