@@ -7,14 +7,14 @@ from applier.outcome import Outcome
 from applier.plan import Plan
 from schemas.document import dump
 from schemas.state import Value
-from wormhole.console import choose_paint, err, out, progress
+from wormhole.console import choose_paint, err, out, out_json, progress
 from wormhole.views.outcome import describe_troubles, summarise_outcome
 from wormhole.views.plan import describe_changes, summarise_plan
 
 
 def print_document(value: Value) -> None:
     """Print a document as it would be stored."""
-    out(dump(value).decode().removesuffix("\n"))
+    out_json(dump(value).decode().removesuffix("\n"))
 
 
 def print_plan(plan: Plan, arguments: argparse.Namespace, *, title: str = "") -> None:

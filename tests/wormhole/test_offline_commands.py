@@ -1,5 +1,6 @@
 """validate, compile, show, render: from files to files, with no host in sight."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,21 @@ def test_show_prints_one_document_that_loads(wormhole: Wormhole, inventory: Path
     code, out, err = wormhole("show", "state", "--host", "node-b")
     assert (code, err) == (0, "")
     assert list(load_resolved(out.encode(), "-").peers) == ["node-a"]
+
+
+def test_what_show_prints_holds_nothing_that_a_terminal_obeys(
+    wormhole: Wormhole, inventory: Path, tmp_path: Path
+) -> None:
+    del inventory
+    wormhole("compile", "mesh.yaml", "-o", "state")
+    path = tmp_path / "state/hosts/node-b.json"
+    odd = "\x9b31m\u202e"  # an 8-bit CSI, and an override of the direction
+    document = json.loads(path.read_text())
+    document["cni"]["config"]["odd"] = odd
+    path.write_text(json.dumps(document, ensure_ascii=False))
+    _, out, _ = wormhole("show", "state", "--host", "node-b")
+    assert out.replace("\n", "").isprintable()
+    assert json.loads(out)["host"]["cni"]["config"]["odd"] == odd
 
 
 FILES = [
