@@ -14,7 +14,7 @@ from wormhole.views.plan import describe_changes, summarise_plan
 
 def print_document(value: Value) -> None:
     """Print a document as it would be stored."""
-    out_json(dump(value).decode().removesuffix("\n"))
+    out_json(dump(value).decode())
 
 
 def print_plan(plan: Plan, arguments: argparse.Namespace, *, title: str = "") -> None:

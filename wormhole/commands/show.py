@@ -3,7 +3,7 @@
 import argparse
 from typing import Final
 
-from wormhole.console import out
+from wormhole.console import out, out_json
 from wormhole.exit import Exit
 from wormhole.options import add_json, add_state_or_plan
 
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     if names_file(arguments.state):
         return _show_saved(arguments)
     resolved = read_resolved(arguments.state, arguments.host)
-    out(dump(resolved).decode().removesuffix("\n"))
+    out_json(dump(resolved).decode())
     return Exit.OK
 
 
@@ -48,7 +48,7 @@ def _show_saved(arguments: argparse.Namespace) -> int:
 
     opened = open_saved(arguments.state)
     if arguments.json:
-        out(format_raw(msgspec.json.decode(opened.content)).decode().removesuffix("\n"))
+        out_json(format_raw(msgspec.json.decode(opened.content)).decode())
         return Exit.OK
     paint = choose_paint(arguments.color, sys.stdout)
     out(describe_saved(opened.saved, paint=paint, verbose=arguments.verbose) + "\n")

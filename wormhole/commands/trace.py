@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Final
 
-from wormhole.console import choose_paint, out
+from wormhole.console import choose_paint, out, out_json
 from wormhole.exit import Exit
 from wormhole.options import add_any_state, add_json
 
@@ -124,7 +124,7 @@ def _tell(
 
     story, answer = walk_both_ways(network, packet, start)
     if arguments.json:
-        out(dump(make_trace(story, answer, texts.line_of)).decode().removesuffix("\n"))
+        out_json(dump(make_trace(story, answer, texts.line_of)).decode())
     else:
         view = View(spell=texts.spell, paint=choose_paint(arguments.color, sys.stdout))
         out(describe_trace(story, answer, start, view))

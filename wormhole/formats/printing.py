@@ -3,7 +3,7 @@
 import sys
 
 from schemas.problems import neutralise
-from wormhole.console import Paint, choose_paint, err, out
+from wormhole.console import Paint, choose_paint, err, out, out_json
 from wormhole.formats.finding import Finding, Findings, Format, Severity
 from wormhole.formats.places import find_root
 
@@ -22,11 +22,11 @@ def print_findings(found: Findings, wanted: str, color: str) -> None:
         case Format.JSON:
             from wormhole.formats.document import dump_findings  # noqa: PLC0415 - brings json
 
-            out(dump_findings(found))
+            out_json(dump_findings(found))
         case Format.SARIF:
             from wormhole.formats.sarif import dump_sarif  # noqa: PLC0415 - as above
 
-            out(dump_sarif(found, find_root()))
+            out_json(dump_sarif(found, find_root()))
         case Format.GITHUB:
             from wormhole.formats.github import describe_annotations  # noqa: PLC0415 - asked for
 
