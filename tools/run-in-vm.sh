@@ -13,6 +13,7 @@
 #   VM_MEMORY=1024      MiB
 #   VM_CPUS=2
 #   VM_TIMEOUT=600      seconds
+#   VM_MODULES=...      loaded first: what programs would load themselves, where they cannot
 #   VM_ACCELERATOR=...  kvm or tcg; kvm where the processor has it
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
@@ -128,6 +129,10 @@ b mount -t devpts pts /dev/pts
 b mount -t tmpfs shm /dev/shm
 b mount -t cgroup2 cgroup /sys/fs/cgroup
 b ln -sf /proc/self/fd /dev/fd
+b ln -sf /proc/self/fd/0 /dev/stdin
+b ln -sf /proc/self/fd/1 /dev/stdout
+b ln -sf /proc/self/fd/2 /dev/stderr
+for module in ${VM_MODULES:-}; do /run/vm/modprobe "\$module"; done
 b ip link set lo up
 b hostname vm
 for port in /sys/class/virtio-ports/*; do

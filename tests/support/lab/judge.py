@@ -243,6 +243,13 @@ def _entered(story: Story, shot: Shot) -> NodeName:
 
 def agree(predicted: Outcome, observed: Outcome, story: Story, hosts: ShootingRange) -> bool:
     """Whether an outcome is what the model says; an unknown underlay address may be the host's."""
+    refused = (story.fate, predicted.end, observed.end) == (
+        Fate.UNREACHABLE,
+        End.TUNNEL,
+        End.REFUSED,
+    )
+    if refused and hosts.tunnel_tells:
+        predicted = replace(predicted, end=End.REFUSED)
     if predicted.source in _UNKNOWN:
         passed = {step.host for step in story.steps}
         theirs = {address for name in passed for address in hosts.underlay[name]}

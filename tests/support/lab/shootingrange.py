@@ -21,6 +21,8 @@ from lab.podranges import pod_mtu, pod_ranges
 from lab.senders import Frames, Stack
 from lab.sockets import Net
 
+from applier.linux.wireguard.kernel import KernelWireGuard
+from applier.vault import Vault
 from review.model.packet import Packet, Protocol
 from review.model.surroundings import Surroundings
 from schemas.resolve import resolve
@@ -72,6 +74,9 @@ class ShootingRange:
         self.hardware: dict[NodeName, bytes] = {}
         """Of ``eth0``."""
         self.tunnels: dict[NodeName, Frames] = {}
+        self.tunnel_tells = KernelWireGuard(Vault(b"")).is_available()
+        """Whether a device says for whom it has no peer (``wg_xmit`` in drivers/net/wireguard, at
+        a limited rate); wireguard-go does not."""
         self._ranges: dict[NodeName, list[tuple[Address, Address]]] = {}
         self._stack = ExitStack()
 
