@@ -5,6 +5,7 @@ standard error; a traceback never does, unless ``WORMHOLE_DEBUG=1`` asks for it.
 """
 
 import errno
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
@@ -28,6 +29,7 @@ _DECIDE: Final = (
     "nothing was changed: 'wormhole confirm' keeps it, 'wormhole confirm --revert' takes it back"
 )
 _AGAIN: Final = "nothing was changed: run this again in a minute"
+_RIGHTS: Final = (errno.EACCES, errno.EPERM)
 _OUTPUT_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 
 
@@ -101,7 +103,9 @@ def _explain_host_error(error: "HostError") -> Exit:
         case Unobservable() | Unsupported():
             err(f"wormhole: {error}\nnothing was changed: what cannot be read is not empty")
         case _:
-            err(f"wormhole: {error}\nit ended there: once the cause is gone, run it again")
+            sudo = error.code in _RIGHTS and os.geteuid() != 0
+            remedy = "root may: use sudo" if sudo else "once the cause is gone, run it again"
+            err(f"wormhole: {error}\nit ended there: {remedy}")
     return Exit.UNOBSERVABLE
 
 

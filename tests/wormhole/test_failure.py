@@ -138,3 +138,16 @@ def test_the_codes_are_the_ones_that_scripts_know() -> None:
         "BROKEN_PIPE": 141,
     }
     assert expected == {code.name: code.value for code in Exit}
+
+
+def test_who_lacks_rights_is_told_who_has_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    denied = HostError("create file", "/key", "Permission denied", errno.EACCES)
+    for user, remedy in ((1000, "root may: use sudo"), (0, "once the cause is gone, run it again")):
+        monkeypatch.setattr("os.geteuid", lambda user=user: user)
+        assert explain_failure(denied) is Exit.UNOBSERVABLE
+        said = (
+            f"wormhole: create file /key: Permission denied (code 13)\nit ended there: {remedy}\n"
+        )
+        assert capsys.readouterr().err == said
