@@ -39,7 +39,7 @@ def _run_command(argv: Sequence[str]) -> int:
         return Exit.OK
     if not argv[0].startswith("-") and argv[0] not in COMMANDS:
         return _refuse_command(argv[0])
-    parser = build_parser(argv[:1] if argv[0] in COMMANDS else COMMANDS)
+    parser = build_parser(_choose_commands(argv))
     try:
         arguments = parser.parse_args(argv)
     except SystemExit as ended:  # how argparse says "done" (0) and "not like that" (2)
@@ -59,6 +59,13 @@ def _refuse_command(name: str) -> int:
     hint = suggest(name, COMMANDS)
     err(f"wormhole: no command {name!r}{hint}; 'wormhole' alone shows them all")
     return Exit.INPUT
+
+
+def _choose_commands(argv: Sequence[str]) -> Sequence[str]:
+    """Return the commands that a command line may need: one, or none, or all to choose from."""
+    if argv[0] in COMMANDS:
+        return argv[:1]
+    return () if argv[0] == "--version" else COMMANDS
 
 
 class _CommandParser(argparse.ArgumentParser):
