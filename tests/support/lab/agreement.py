@@ -42,14 +42,14 @@ def _compare(member: Member, device: Device, owners: dict[str, Member]) -> Compl
 
 
 def _has_roamed(member: Member, owner: Member, peer: Tunnel) -> bool:
-    """Whether a peer is at its host's first address, which the member knows is not its endpoint.
+    """Whether a peer is at its host's first address, though its agent put it where it should be.
 
     A host that moves has both for a while, and WireGuard sends from the one that it used last
     (its sticky source). If it speaks first, the peer roams back; that is its right.
     """
     endpoint, prefixes = owner.tunnel
     roamed = (peer.endpoint, peer.prefixes) == (f"{owner.host.ipv4}:{PORT}", prefixes)
-    return roamed and member.known_endpoint(owner.name) == endpoint
+    return roamed and member.written_endpoint(owner.name) == endpoint
 
 
 def wrong_status(members: Iterable[Member], mesh_nodes: dict[str, Object]) -> Complaint:

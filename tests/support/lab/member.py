@@ -1,6 +1,6 @@
 """Turn a host of the laboratory into a node of a cluster: its Node object, its agent, its pod."""
 
-import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -44,11 +44,10 @@ class Member:
         """The endpoint and the prefixes that every other node's peer for this one should have."""
         return (f"{self.address}:{PORT}", frozenset(self.pod_cidrs))
 
-    def known_endpoint(self, name: str) -> str:
-        """Return another member's endpoint as this one applied it last; empty if it knows none."""
-        applied = self.host.sh("cat /var/lib/wormhole/applied.json 2>/dev/null || echo '{}'")
-        peers: Object = json.loads(applied).get("peers", {})
-        return str(peers.get(name, {}).get("endpoint", ""))
+    def written_endpoint(self, name: str) -> str:
+        """Return where this one's agent says that it put a peer last; empty if it never did."""
+        written = rf"kind=peer key={re.escape(name)} .*endpoint (?:\S+ -> )?([^\s,\"]+)"
+        return next(iter(re.findall(written, self.agent.said(last=10_000))[-1:]), "")
 
     def node(self) -> Object:
         """Return the Node object as a kubelet and a cloud's controller would have made it."""
