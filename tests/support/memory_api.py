@@ -1,15 +1,16 @@
 """An API server in memory: objects, versions and merge patches. No fields are owned here."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any, NoReturn
+
+from no_api import NoApi
 
 from wormhole.cluster.api import MERGE_PATCH, Object
 from wormhole.cluster.errors import ApiError
 
 
-class MemoryApi:
+class MemoryApi(NoApi):
     """Objects by path. Lists are answered in pages of two, so that a reader has to turn them."""
 
     page = 2
@@ -46,9 +47,6 @@ class MemoryApi:
         items = [deepcopy(self.objects[key]) for key in below[begin:end]]
         return {"metadata": {"resourceVersion": str(self._version)} | more, "items": items}
 
-    def create(self, path: str, body: Object) -> Object:
-        raise NotImplementedError
-
     def replace(self, path: str, body: Object) -> Object:
         request = self._begin("PUT", path)
         self._check(request, path, body)
@@ -60,11 +58,6 @@ class MemoryApi:
         self._check(request, path, body)
         merged: Object = _merge(self.objects[path], body)
         return self.put(path, merged)
-
-    def watch(
-        self, path: str, query: Mapping[str, str], *, silence: float
-    ) -> AbstractContextManager[Iterator[Object]]:
-        raise NotImplementedError
 
     def _begin(self, method: str, path: str) -> str:
         self.requests.append(f"{method} {path}")

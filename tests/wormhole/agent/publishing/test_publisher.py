@@ -1,9 +1,9 @@
 """What an agent publishes: with an API that follows a script, and with a real API server."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 
 import pytest
+from no_api import NoApi
 
 from schemas.problems import Problems
 from schemas.values import PublicKey
@@ -22,7 +22,7 @@ NODE = {
 }
 
 
-class ScriptedApi:
+class ScriptedApi(NoApi):
     """Answers each PATCH with the next line of its script: an error, or an object, or the body."""
 
     def __init__(self, *script: Exception | Object | None) -> None:
@@ -38,20 +38,6 @@ class ScriptedApi:
         if isinstance(answer, Exception):
             raise answer
         return body if answer is None else answer
-
-    def get(self, path: str, query: Mapping[str, str] = {}) -> Object:
-        raise NotImplementedError
-
-    def create(self, path: str, body: Object) -> Object:
-        raise NotImplementedError
-
-    def replace(self, path: str, body: Object) -> Object:
-        raise NotImplementedError
-
-    def watch(
-        self, path: str, query: Mapping[str, str], *, silence: float
-    ) -> AbstractContextManager[Iterator[Object]]:
-        raise NotImplementedError
 
 
 def conflict(*fields: str, manager: str = "kubectl-edit") -> ApiError:

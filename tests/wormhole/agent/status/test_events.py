@@ -2,8 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
 
 import pytest
 from agentturns import (
@@ -18,6 +16,7 @@ from agentturns import (
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from no_api import NoApi
 from scenes import build_inventory, resolve_host
 
 from schemas.problems import Problem
@@ -39,7 +38,7 @@ CONFLICT = make_turn(outcome=make_outcome(left=(make_conflict(),)))
 NAMES = [f"node-{letter}" for letter in "abcdefgh"]
 
 
-class Recorder:
+class Recorder(NoApi):
     """An API that takes down what is created, and refuses when told to."""
 
     def __init__(self) -> None:
@@ -53,20 +52,6 @@ class Recorder:
         self.paths.append(path)
         self.events.append(body)
         return body
-
-    def get(self, path: str, query: Mapping[str, str] = {}) -> Object:
-        raise NotImplementedError
-
-    def replace(self, path: str, body: Object) -> Object:
-        raise NotImplementedError
-
-    def patch(self, path: str, body: Object, kind: str, query: Mapping[str, str] = {}) -> Object:
-        raise NotImplementedError
-
-    def watch(
-        self, path: str, query: Mapping[str, str], *, silence: float
-    ) -> AbstractContextManager[Iterator[Object]]:
-        raise NotImplementedError
 
 
 def a_teller() -> tuple[Recorder, EventTeller]:

@@ -1,12 +1,12 @@
 """When statuses are written, and what is sent."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from no_api import NoApi
 
 from wormhole.agent.status.statuspace import (
     COUNTER_COPIES,
@@ -26,7 +26,7 @@ READY: Object = {"desiredDigest": "aa", "peers": 3, "connectedPeers": 3}
 KEY = "kPk3Cq0YvVwqHkIu8n7A0o0yq0Gg4m3cV1uTzJrXb1E="
 
 
-class Recorder:
+class Recorder(NoApi):
     """An API that takes down what is sent, and refuses when told to."""
 
     def __init__(self) -> None:
@@ -42,20 +42,6 @@ class Recorder:
     @property
     def statuses(self) -> list[Object]:
         return [body["status"] for *_, body in self.sent]
-
-    def get(self, path: str, query: Mapping[str, str] = {}) -> Object:
-        raise NotImplementedError
-
-    def create(self, path: str, body: Object) -> Object:
-        raise NotImplementedError
-
-    def replace(self, path: str, body: Object) -> Object:
-        raise NotImplementedError
-
-    def watch(
-        self, path: str, query: Mapping[str, str], *, silence: float
-    ) -> AbstractContextManager[Iterator[Object]]:
-        raise NotImplementedError
 
 
 def a_writer(known: Object | None = None) -> tuple[Recorder, StatusWriter]:

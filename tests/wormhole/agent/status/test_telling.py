@@ -1,11 +1,11 @@
 """A status is told when there is news, and again when somebody else wrote another."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 import pytest
 from agentturns import make_turn
+from no_api import NoApi
 
 from wormhole.agent.status.ownstatus import OwnStatus
 from wormhole.agent.status.telling import Tell
@@ -15,7 +15,7 @@ from wormhole.cluster.errors import ApiError
 from wormhole.cluster.keep import keep_meshnode
 
 
-class Recorder:
+class Recorder(NoApi):
     """An API that takes down what is applied, and refuses when told to."""
 
     def __init__(self) -> None:
@@ -30,18 +30,6 @@ class Recorder:
             raise self.error
         self.applied = body
         return body
-
-    def get(self, path: str, query: Mapping[str, str] = {}) -> Object:
-        raise NotImplementedError
-
-    def create(self, path: str, body: Object) -> Object:
-        raise NotImplementedError
-
-    def replace(self, path: str, body: Object) -> Object:
-        raise NotImplementedError
-
-    def watch(self, path: str, query: Mapping[str, str], *, silence: float) -> Any:  # noqa: ANN401 - never called
-        raise NotImplementedError
 
 
 class Telling:
